@@ -1,0 +1,1 @@
+"""How a thing is judged: the grade of a case."""

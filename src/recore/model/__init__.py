@@ -1,0 +1,1 @@
+"""The nouns: machine, component, case; identifiers; later route, operation, money."""
