@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -273,12 +274,17 @@ class Rule(Strict):
     def json(self) -> dict[str, Any]:  # type: ignore[override]
         """The row as JSON; what has its default is left out, so that a field added later changes no digest."""
         document: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"version": self.version, **document}
+        return {"rule_id": self.rule_id, "version": self.version, **document}
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """Canonical bytes of the JSON (RFC 8785)."""
+        return jsonio.canonical(self.json())
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return jsonio.digest(self.json())
+        """SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
     def text(self) -> str:
         """The row for people."""
