@@ -77,7 +77,9 @@ def test_vectors_must_be_there_and_hold(tmp_path: Path) -> None:
     good, bad = row()["test_vectors"]
     assert found(tmp_path, row(test_vectors=[good])) == [("age.vn", "vectors", "error")]
     assert [code for _, code, _ in found(tmp_path, row(test_vectors=[]))] == ["vectors", "vectors"]
-    assert found(tmp_path, row(test_vectors=[good, bad, bad | {"expect": "pass"}])) == [("age.vn", "vector", "error")]
+    assert found(tmp_path, row(test_vectors=[good, bad, bad | {"expect": "pass"}])) == [
+        ("age.vn", "vector", "error")
+    ]
     # an expired day or a thing the row does not concern is unknown, whatever the facts
     outside = good | {"date": "2027-01-01"}
     assert found(tmp_path, row(test_vectors=[good, bad, outside])) == [("age.vn", "vector", "error")]
@@ -91,11 +93,20 @@ def test_a_row_that_ended_is_history_where_another_follows(tmp_path: Path) -> No
     vectors = [dict(vector, date="2026-02-01") for vector in row()["test_vectors"]]
     old = row("old", valid_to="2026-03-31", test_vectors=vectors)
     assert found(tmp_path, old, row("new", valid_from="2026-04-01")) == []
-    assert found(tmp_path, old, row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors])) == [
-        ("old", "expired", "error")
-    ]
+    assert found(
+        tmp_path,
+        old,
+        row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors]),
+    ) == [("old", "expired", "error")]
     soon = row("old", valid_to="2026-06-30")
-    assert found(tmp_path, soon, row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors])) == []
+    assert (
+        found(
+            tmp_path,
+            soon,
+            row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors]),
+        )
+        == []
+    )
     # a newer version of the same row takes the place of the older one
     assert found(tmp_path, old, row("old", version=2, valid_to=...)) == []
 
@@ -143,5 +154,7 @@ def test_unreadable_files_and_rows_stand_beside_the_others(tmp_path: Path) -> No
 
 
 def test_today_is_the_day_where_none_is_given(tmp_path: Path) -> None:
-    (tmp_path / "t.toml").write_text(RuleSet([rule(valid_from="2001-01-01", valid_to="2001-12-31", test_vectors=[])]).toml())
+    (tmp_path / "t.toml").write_text(
+        RuleSet([rule(valid_from="2001-01-01", valid_to="2001-12-31", test_vectors=[])]).toml()
+    )
     assert "expired" in [p.code for p in rules.check(tmp_path)]

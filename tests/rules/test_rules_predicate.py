@@ -123,7 +123,10 @@ def test_missing_facts_are_named_only_where_they_matter() -> None:
     assert ask(missing, {}).missing == ("m.hours",)
     assert ask(missing, {"m": {"hours": {"deeper": 1}}}).missing == ()
     assert ask(missing, {"m": 3}).missing == ("m.hours",)
-    assert ask({"all": [missing, missing, {"field": "z", "op": ">", "value": 0}]}, {}).missing == ("m.hours", "z")
+    assert ask({"all": [missing, missing, {"field": "z", "op": ">", "value": 0}]}, {}).missing == (
+        "m.hours",
+        "z",
+    )
     assert ask({"any": [missing, LEAF[PASS]]}, FACTS).missing == ()
     assert ask({"all": [missing, LEAF[FAIL]]}, FACTS).missing == ()
 
@@ -140,7 +143,9 @@ def test_missing_facts_are_named_only_where_they_matter() -> None:
         ("!=", [(5, 0, FAIL), (5, 0.2, UNKNOWN), (4.8, 0.2, UNKNOWN), (4.79, 0.2, PASS)]),
     ],
 )  # fmt: skip
-def test_a_limit_is_kept_only_with_the_whole_uncertainty(op: str, values: list[tuple[float, float, Verdict]]) -> None:
+def test_a_limit_is_kept_only_with_the_whole_uncertainty(
+    op: str, values: list[tuple[float, float, Verdict]]
+) -> None:
     for value, spread, wanted in values:
         facts = {"d": {"value": value, "unit": "µm", "uncertainty": spread}}
         found = ask({"field": "d", "op": op, "value": 5, "unit": "um"}, facts)
@@ -181,7 +186,10 @@ def test_units_are_converted_and_never_guessed() -> None:
     bare = ask({"field": "p", "op": "<=", "value": 40}, {"p": {"value": 3, "unit": "MPa"}})
     assert bare.verdict is UNKNOWN
     assert "unit" in bare.text
-    assert verdict({"field": "t", "op": "<=", "value": 25, "unit": "°C"}, {"t": Quantity(298.0, "K", 0.1)}) is PASS
+    assert (
+        verdict({"field": "t", "op": "<=", "value": 25, "unit": "°C"}, {"t": Quantity(298.0, "K", 0.1)})
+        is PASS
+    )
     listed = {"field": "p", "op": "in", "value": [40], "unit": "MPa"}
     assert verdict(listed, {"p": {"value": [300, 400], "unit": "bar"}}) is PASS
 
@@ -189,7 +197,9 @@ def test_units_are_converted_and_never_guessed() -> None:
 def test_a_limit_may_be_another_fact() -> None:
     rule = {"field": "d", "op": "<=", "value_of": "nominal.roundness_um", "times": 1.5, "unit": "µm"}
     assert verdict(rule, {"d": Quantity(7.4, "µm", 0.1), "nominal": {"roundness_um": 5}}) is PASS
-    assert verdict(rule, {"d": Quantity(0.0074, "mm"), "nominal": {"roundness_um": Quantity(5, "µm")}}) is PASS
+    assert (
+        verdict(rule, {"d": Quantity(0.0074, "mm"), "nominal": {"roundness_um": Quantity(5, "µm")}}) is PASS
+    )
     # two independent measurements: 0.3 and 1.5 × 0.4 / 1.5 give hypot(0.3, 0.6) = 0.67
     measured = {"d": Quantity(7.0, "µm", 0.3), "nominal": {"roundness_um": Quantity(5, "µm", 0.4)}}
     assert verdict(rule, measured) is UNKNOWN
@@ -260,7 +270,10 @@ def test_every_fact_of_a_condition_is_listed() -> None:
 
 json_facts = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "unit", "uncertainty", "a"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["value", "unit", "uncertainty", "a"]), inner)
+    ),
     max_leaves=6,
 )
 

@@ -56,7 +56,12 @@ FACTS = {"machine": {"hs": "8429.52"}, "age_years": 9}
 
 
 def test_toml_and_json_round_trips(tmp_path: Path) -> None:
-    odd = rule("b", title='quote " and \\ and \x7f and 再制造', predicate={"any": [{"not": {"all": []}}]}, params={"x": [1, 2.5, True, {"y z": "w"}], "e": {}})
+    odd = rule(
+        "b",
+        title='quote " and \\ and \x7f and 再制造',
+        predicate={"any": [{"not": {"all": []}}]},
+        params={"x": [1, 2.5, True, {"y z": "w"}], "e": {}},
+    )
     some = RuleSet([odd, rule("a"), rule("a", version=2, valid_to=...)])
     again = rules.load(write(tmp_path, some.toml()))
     assert again == some
@@ -100,7 +105,14 @@ def test_both_ends_of_validity_are_inside() -> None:
 
 
 def test_selection_by_question_place_and_facts() -> None:
-    some = RuleSet([rule("a"), rule("b", jurisdiction="*", selector={}), rule("c", domain="emission"), rule("d", effect="document")])
+    some = RuleSet(
+        [
+            rule("a"),
+            rule("b", jurisdiction="*", selector={}),
+            rule("c", domain="emission"),
+            rule("d", effect="document"),
+        ]
+    )
 
     def names(**wanted: Any) -> list[str]:
         return [r.rule_id for r in some.select(as_of=DAY, **wanted)]
@@ -168,7 +180,9 @@ def test_what_was_known_on_a_day() -> None:
         ([row(effect="document")], "unknown", "no rule row"),
     ],
 )  # fmt: skip
-def test_missing_expired_or_contradictory_is_unknown(rows: list[dict[str, Any]], wanted: str, word: str) -> None:
+def test_missing_expired_or_contradictory_is_unknown(
+    rows: list[dict[str, Any]], wanted: str, word: str
+) -> None:
     found = RuleSet.from_json(rows).judge("age", FACTS, DAY, jurisdiction="VN")
     assert found.verdict == wanted
     assert word in found.text
@@ -204,7 +218,10 @@ GOOD = RuleSet([rule()]).toml()
     [
         (GOOD.replace('title = "At most 10 years old"\n', ""), ["'age.vn'", "title", "required", "line 1"]),
         (GOOD.replace('rule_id = "age.vn"\n', ""), ["rule_id", "line 1"]),
-        (GOOD.replace("valid_from = 2026-01-01", 'valid_from = "1 January 2026"'), ["valid_from", "2026-12-31"]),
+        (
+            GOOD.replace("valid_from = 2026-01-01", 'valid_from = "1 January 2026"'),
+            ["valid_from", "2026-12-31"],
+        ),
         (GOOD.replace("valid_from = 2026-01-01", 'valid_from = "20260101"'), ["valid_from", "2026-12-31"]),
         (GOOD.replace("valid_from = 2026-01-01", "valid_from = 20260101"), ["valid_from", "2026-12-31"]),
         (GOOD.replace("valid_from = 2026-01-01", "valid_from = 2026-01-01T00:00:00"), ["valid_from"]),
@@ -220,7 +237,7 @@ GOOD = RuleSet([rule()]).toml()
         (GOOD.replace('hs = ["84.29"]', 'colour = ["red"]'), ["selector.colour"]),
         (GOOD.replace('"pass"', '"maybe"'), ["test_vectors.0.expect"]),
         (GOOD.replace("value = 10", "value = nan"), ["predicate"]),
-        (GOOD.replace('age_years = 9 ', 'age_years = inf '), ["test_vectors.0.given"]),
+        (GOOD.replace("age_years = 9 ", "age_years = inf "), ["test_vectors.0.given"]),
         (GOOD + GOOD, ["stands twice", "line"]),
         (GOOD.replace("[[rule]]", "[rule]"), ["[[rule]]"]),
         ("", ["[[rule]]"]),

@@ -109,13 +109,15 @@ class Selector(Strict):
     method: Words | None = None
     profile: Words | None = None
 
+    @cached_property
+    def _asked(self) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+        stated = ((name, places, getattr(self, name)) for name, places in _PLACES.items())
+        return tuple((name, places, wanted) for name, places, wanted in stated if wanted is not None)
+
     def match(self, facts: Mapping[str, Any]) -> Outcome:
         """Whether the row concerns these facts; unknown where the fact to tell is absent."""
         missing = []
-        for name, places in _PLACES.items():
-            wanted = getattr(self, name)
-            if wanted is None:
-                continue
+        for name, places, wanted in self._asked:
             found = next((text for place in places if (text := _word_at(place, facts)) is not None), None)
             if found is None:
                 missing.append(places[0])
@@ -130,7 +132,7 @@ class Selector(Strict):
         return Outcome(Verdict.PASS, (), "the row concerns this")
 
 
-_PLACES = {
+_PLACES: dict[str, tuple[str, ...]] = {
     "hs": ("machine.hs", "hs"),
     "condition": ("machine.condition", "condition"),
     "family": ("machine.family", "family"),
