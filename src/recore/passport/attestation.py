@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recore import jsonio
 from recore.errors import BadInput
-from recore.passport.keys import Key
+from recore.passport.keys import SigningKey
 from recore.passport.shape import Envelope, Predicate, Statement, shaped
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -30,7 +30,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def attest(step: str, component: str, finding: dict[str, Any], digest: str, key: Key) -> bytes:
+def attest(step: str, component: str, finding: dict[str, Any], digest: str, key: SigningKey) -> bytes:
     """Envelope with the signed statement about one finding, in canonical JSON.
 
     Parameters
@@ -81,7 +81,9 @@ def _plain(text: str, where: str) -> bytes:
     return data
 
 
-def verified(envelope: Envelope, payload: bytes, key: Ed25519PublicKey, keyid: str, *, where: str) -> Predicate:
+def verified(
+    envelope: Envelope, payload: bytes, key: Ed25519PublicKey, keyid: str, *, where: str
+) -> Predicate:
     """Check the signature, then read exactly the bytes it covers.
 
     Returns

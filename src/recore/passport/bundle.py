@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from recore.atomic import replacing
 from recore.errors import BadInput
 
 PASSPORT = "passport.json"
@@ -41,6 +42,10 @@ _DAY = 0x21  # 1980-01-01, the zero of the format
 _MADE_BY = 3 << 8 | 45  # Unix, so that the file mode counts
 _MODE = 0o100644 << 16
 _LONGEST_ENTRY = _CENTRAL.size + 200 + 28
+
+
+class NotCanonical(BadInput):
+    """The container is not the one its content determines."""
 
 
 def order(name: str) -> tuple[bool, bytes]:
@@ -114,21 +119,8 @@ def write(out: Path, parts: Sequence[Part]) -> None:
             raise BadInput(f"{name!r} has no place in a bundle", where=str(out))
     if len(set(names)) != len(names) or len(names) > MAX_ENTRIES:
         raise BadInput(f"a name stands twice, or more than {MAX_ENTRIES} files", where=str(out))
-    part_file = out.with_name(f".{out.name}.{secrets.token_hex(8)}.part")
-    handle = os.open(part_file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        with ThreadPoolExecutor(1) as helper:
-            _write_parts(handle, ordered, helper)
-        os.fsync(handle)
-        part_file.replace(out)
-    finally:
-        os.close(handle)
-        part_file.unlink(missing_ok=True)
-    folder = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replacing(out) as file, ThreadPoolExecutor(1) as helper:
+        _write_parts(file.fileno(), ordered, helper)
 
 
 def _write_parts(handle: int, parts: Iterable[Part], helper: ThreadPoolExecutor) -> None:
@@ -236,9 +228,12 @@ class Bundle:
         self.path = path
         if handle is None:
             try:
-                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except OSError as error:
                 raise BadInput(f"cannot be read ({error.strerror})", where=str(path)) from None
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                raise BadInput("not a file", where=str(path), right="a passport bundle (zip) is wanted")
         self.handle = handle
         try:
             self.entries = {entry.name: entry for entry in self._scan()}
@@ -254,8 +249,8 @@ class Bundle:
     ) -> None:
         os.close(self.handle)
 
-    def _bad(self, what: str) -> BadInput:
-        return BadInput(
+    def _bad(self, what: str) -> NotCanonical:
+        return NotCanonical(
             what, where=self.path.name, right="not a bundle as it was issued: get it again from its issuer"
         )
 
@@ -338,7 +333,9 @@ class Bundle:
         if entry is None:
             raise BadInput(f"{name} is missing", where=self.path.name, right="get the bundle again")
         if entry.size > MAX_JSON:
-            raise BadInput(f"{name} has {entry.size} bytes", where=self.path.name, right=f"at most {MAX_JSON}")
+            raise BadInput(
+                f"{name} has {entry.size} bytes", where=self.path.name, right=f"at most {MAX_JSON}"
+            )
         data = self._at(entry.offset, entry.size)
         if zlib.crc32(data) != entry.crc or len(data) != entry.size:
             raise self._bad(f"{name} was changed (checksum)")
@@ -350,14 +347,14 @@ class Bundle:
         sha256, crc, size = digests(self.handle, entry.offset, entry.size, helper)
         return sha256, crc == entry.crc and size == entry.size
 
+    def slice(self, name: str) -> bytes:
+        """Content of a part of any size."""
+        entry = self.entries[name]
+        return self._at(entry.offset, entry.size)
+
     def extract(self, name: str, target: Path) -> None:
         """Copy a part to a path of our own choosing."""
         entry = self.entries[name]
         with target.open("xb") as file:
-            os.posix_fallocate(file.fileno(), 0, entry.size) if entry.size else None
-            digests(
-                self.handle,
-                entry.offset,
-                entry.size,
-                sink=lambda data, at: _write_at(file.fileno(), data, at),
-            )
+            for at in range(0, entry.size, CHUNK):
+                file.write(self._at(entry.offset + at, min(CHUNK, entry.size - at)))

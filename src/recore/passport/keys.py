@@ -20,35 +20,37 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from recore.atomic import sync_folder
 from recore.errors import BadInput
-from recore.passport import did
+from recore.passport.did import did_key, did_web, document, multikey
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, eq=False)
-class Key:
+class SigningKey:
     """A signing key and the name its owner signs under.
 
     Parameters
     ----------
-    issuer : did:key of the key itself, or the did:web it was published at
+    did : issuer of what it signs: did:key of the key itself, or the did:web it was published at
     method : the verification method that proofs name
     """
 
     _private: Ed25519PrivateKey = field(repr=False)
-    issuer: str
+    did: str
     method: str
 
     @classmethod
-    def of(cls, private: Ed25519PrivateKey) -> Key:
+    def of(cls, private: Ed25519PrivateKey) -> SigningKey:
         """The key under its own did:key."""
-        name = did.did_key(private.public_key().public_bytes_raw())
-        return cls(private, name, f"{name}#{name.removeprefix('did:key:')}")
+        public = private.public_key().public_bytes_raw()
+        name = did_key(public)
+        return cls(private, name, f"{name}#{multikey(public)}")
 
     @classmethod
-    def generate(cls) -> Key:
+    def generate(cls) -> SigningKey:
         """A new key that is stored nowhere."""
         return cls.of(Ed25519PrivateKey.generate())
 
@@ -66,14 +68,10 @@ class Key:
         """Ed25519 signature (RFC 8032)."""
         return self._private.sign(message)
 
-    def at_web(self, domain: str) -> Key:
-        """The same key under the did:web of a domain; publish `did_document` there."""
-        issuer = did.did_web(domain)
-        return replace(self, issuer=issuer, method=f"{issuer}#{did.multikey(self.public)}")
-
-    def did_document(self) -> dict[str, Any]:
-        """The issuer document (did.json) of a did:web, or the equivalent for a did:key."""
-        return did.document(self.issuer, self.method, self.public)
+    def at_web(self, domain: str) -> SigningKey:
+        """The same key under the did:web of a domain; publish its `web_document` there."""
+        issuer = did_web(domain)
+        return replace(self, did=issuer, method=f"{issuer}#{multikey(self.public)}")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a signing key is never copied out of its process")
@@ -94,7 +92,9 @@ def key_path(name: str = "default", *, folder: Path | None = None) -> Path:
     return (folder or config_folder()) / "keys" / f"{name}.pem"
 
 
-def new_key(name: str = "default", *, passphrase: str | None = None, folder: Path | None = None) -> Key:
+def new_key(
+    name: str = "default", *, passphrase: bytes | None = None, folder: Path | None = None
+) -> SigningKey:
     """Make an Ed25519 key and store it as PKCS#8 PEM, mode 0600, in a folder of mode 0700.
 
     Parameters
@@ -114,7 +114,7 @@ def new_key(name: str = "default", *, passphrase: str | None = None, folder: Pat
     if passphrase is not None and not passphrase:
         raise BadInput("the passphrase is empty", right="give one, or none at all")
     lock: KeySerializationEncryption = (
-        NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase.encode())
+        NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     )
     data = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
     if not path.parent.parent.exists():
@@ -122,7 +122,7 @@ def new_key(name: str = "default", *, passphrase: str | None = None, folder: Pat
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.parent.chmod(0o700)
     _store_once(path, data)
-    return Key.of(private)
+    return SigningKey.of(private)
 
 
 def _store_once(path: Path, data: bytes) -> None:
@@ -142,21 +142,23 @@ def _store_once(path: Path, data: bytes) -> None:
             ) from None
     finally:
         part.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
-def is_encrypted(path: Path) -> bool:
-    """Whether loading the key needs a passphrase."""
-    return _read(path).lstrip().startswith(_ENCRYPTED)
+def web_document(key: SigningKey, domain: str) -> dict[str, Any]:
+    """The issuer document of a key under a did:web, to be served as did.json."""
+    named = key.at_web(domain)
+    return document(named.did, named.method, named.public)
+
+
+def key_exists(name: str = "default", *, folder: Path | None = None) -> bool:
+    """Whether a key of that name is stored."""
+    return key_path(name, folder=folder).exists()
 
 
 def load_key(
-    name: str | Path = "default", *, passphrase: str | None = None, folder: Path | None = None
-) -> Key:
+    name: str | Path = "default", *, passphrase: bytes | None = None, folder: Path | None = None
+) -> SigningKey:
     """Load a stored key by its name, or from a path.
 
     Raises
@@ -169,7 +171,7 @@ def load_key(
     if locked and not passphrase:
         raise BadInput("the key is locked", where=str(path), right="give its passphrase")
     try:
-        private = load_pem_private_key(data, passphrase.encode() if locked and passphrase else None)
+        private = load_pem_private_key(data, passphrase if locked else None)
     except Exception:  # never chained: the library's text may quote the file
         raise BadInput(
             "the passphrase is wrong" if locked else "not a private key",
@@ -178,7 +180,7 @@ def load_key(
         ) from None
     if not isinstance(private, Ed25519PrivateKey):
         raise BadInput("not an Ed25519 key", where=str(path), right="make one with `recore key new`")
-    return Key.of(private)
+    return SigningKey.of(private)
 
 
 def _read(path: Path) -> bytes:
