@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import hashlib
 import json
 import math
 from itertools import pairwise
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
+from recore.evidence import open_file
 from recore.finding import Finding
 from recore.method import Refusal, compare
 from recore.metrology import motor_evaluation as ev
@@ -30,7 +30,7 @@ SHEET = MOTOR.sheet(winding_c=88.0, coolant_c=31.5)
 
 
 def run(sheet, **parameters):
-    return motor_test_sheet(MotorTestSheet.of(sheet), **parameters)
+    return motor_test_sheet(MotorTestSheet.model_validate(sheet), **parameters)
 
 
 def changed(sheet=SHEET, **places):
@@ -217,7 +217,7 @@ def test_demo_sheet_holds_the_measured_points(shared_data):
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_uncertainty_agrees_with_monte_carlo(direct):
-    sheet = MotorTestSheet.of(changed(no_load=None) if direct else SHEET)
+    sheet = MotorTestSheet.model_validate(changed(no_load=None) if direct else SHEET)
     readings = readings_of(sheet, 235.0, 235.0, [])
     limits = ev.errors(ev.Accuracy())
 
@@ -283,28 +283,21 @@ def test_artifacts_can_be_followed_by_hand():
     assert split == pytest.approx([result.fit["friction_at_no_load_w"]] * 8, abs=1e-5)
 
 
-class File:
-    """Evidence in memory: a test sheet as JSON."""
-
-    name, media_type = "sheet.json", "application/json"
-
-    def __init__(self, sheet):
-        self.data = json.dumps(sheet).encode()
-        self.sha256, self.size = hashlib.sha256(self.data).hexdigest(), len(self.data)
-
-    def read(self, kind):
-        assert kind is MotorTestSheet
-        return kind.of(json.loads(self.data))
+def written(folder, sheet):
+    """The sheet as evidence."""
+    path = folder / "sheet.json"
+    path.write_text(json.dumps(sheet), encoding="utf-8")
+    return open_file(path)
 
 
-def test_finding_round_trip_and_plot():
+def test_finding_round_trip_and_plot(tmp_path):
     for sheet, refused in (
         (SHEET, set()),
         (changed(no_load=None), set()),
         (changed(load=SHEET["load"][:3]), {"x"}),
     ):
-        outcome = motor_test_sheet.run([File(sheet)])
-        again = motor_test_sheet.run([File(sheet)])
+        outcome = motor_test_sheet.run([written(tmp_path, sheet)])
+        again = motor_test_sheet.run([written(tmp_path, sheet)])
         finding = outcome.finding
         assert Finding.from_json(json.loads(json.dumps(finding.json()))) == finding
         assert compare(motor_test_sheet, finding, again.finding) == []
@@ -378,6 +371,32 @@ def test_units_in_field_names():
     assert run(sheet).efficiency_at_rated.value == pytest.approx(
         run(SHEET).efficiency_at_rated.value, rel=1e-12
     )
+
+
+def test_check_sheet_in_a_workbook(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["key", "value"])
+    for key, value in SHEET.items():
+        if key == "rated":
+            for name, item in value.items():
+                book.active.append([f"rated.{name}", item])
+        elif key not in ("load", "no_load"):
+            book.active.append([key, value])
+    for name in ("no_load", "load"):
+        page = book.create_sheet(name)
+        columns = list(SHEET[name][0])
+        page.append([column.replace("power_w", "power [kW]") for column in columns])
+        for point in SHEET[name]:
+            page.append([point[c] / 1000 if c == "power_w" else point[c] for c in columns])
+    book.save(tmp_path / "sheet.xlsx")
+    finding = motor_test_sheet.run([open_file(tmp_path / "sheet.xlsx")]).finding
+    same = motor_test_sheet.run([written(tmp_path, SHEET)]).finding
+    for name, quantity in same.results.items():
+        found = finding.results[name].value
+        assert found == (
+            quantity.value if isinstance(quantity.value, str) else pytest.approx(quantity.value, rel=1e-9)
+        ), name
 
 
 def test_extra_fields_are_named_and_not_used():
@@ -479,7 +498,7 @@ BAD = [
     ("load.4.torque_nm", changed(load__4__torque_nm=None)),
     ("load.4.torque_nm", changed(load__4__torque_nm=-5)),
     ("load.4.torque_nm", changed(load__4__torque_nm="12,5")),
-    ("load.0.power_w", changed(load__0__power_w=float("nan"))),
+    ("sheet.json: NaN", changed(load__0__power_w=float("nan"))),
     ("rated.power_kw", changed(rated__power_kw=None)),
     ("rated.poles", changed(rated__poles=3)),
     ("connection", changed(connection="triangle")),
@@ -491,10 +510,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("where", "sheet"), BAD)
-def test_bad_input_names_the_place(where, sheet):
+def test_bad_input_names_the_place(where, sheet, tmp_path):
     with pytest.raises(BadInput) as error:
-        run(sheet)
-    assert where in error.value.where
+        motor_test_sheet.run([written(tmp_path, sheet)])
+    assert where in str(error.value)
 
 
 def test_parameters_out_of_range():

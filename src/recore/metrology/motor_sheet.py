@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recore.errors import BadInput
 from recore.quantity import convert, kind_of, units_of_suffix
 
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -128,17 +127,3 @@ class MotorTestSheet(_Form):
         parts += [("no_load.", point) for point in self.no_load or ()]
         parts += [("load.", point) for point in self.load]
         return sorted({f"{place}{name}" for place, part in parts for name in part.model_extra or {}})
-
-    @classmethod
-    def of(cls, document: Any) -> MotorTestSheet:
-        """Read a plain document; what is wrong is bad input that names the field."""
-        from pydantic import ValidationError
-
-        try:
-            return cls.model_validate(document)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise BadInput(
-                first["msg"].removeprefix("Value error, "),
-                where="motor test sheet, " + ".".join(str(part) for part in first["loc"]),
-            ) from None
