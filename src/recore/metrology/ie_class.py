@@ -2,15 +2,19 @@
 
 Where the numbers come from
 ---------------------------
-IE2, IE3, IE4, 0.12 to 0.55 kW and 0.75 to 200 kW: interpolation coefficients of UK SI 2021/745, schedule 16,
-tables 27 and 28 (the same numbers as EU 2019/1781, Annex I). IE1, 2/4/6 poles, 0.75 to 200 kW: coefficients of
-IEC 60034-30:2008; rounded they give all 22 powers of the published tables (72.1 % at 0.75 kW to 94.0 % at 200 kW).
-IE1 of 8-pole motors and of 0.12 to 0.55 kW: table values of IEC 60034-30-1:2014, whose coefficients are not
-public; each column lies within 0.05 points on a cubic in log10 P, as a column of that standard must.
-200 to 1000 kW: the constant rows of the same tables.
+Read in the source: IE2, IE3, IE4 for 0.12 to 0.55 kW and 0.75 to 200 kW, the interpolation coefficients of
+UK SI 2021/745, schedule 16, tables 27 and 28 (the same numbers as EU 2019/1781, Annex I).
+
+Checked, but not read in the standard itself: IE1 of 2, 4 and 6 poles, 0.75 to 200 kW, the coefficients of
+IEC 60034-30:2008, which rounded give a maker's printed table (72.1 % at 0.75 kW to 94.0 % at 200 kW). Above 200 kW
+the constant rows of the same tables; each continues the formula at 200 kW to the digit.
+
+Neither read nor printed where we could see it: IE1 of 8 poles and of 0.12 to 0.55 kW, taken as table values of
+IEC 60034-30-1:2014; every column lies within 0.05 points on a cubic in log10 P, as a column of that standard
+must. Their coefficients are unknown, so powers between those of the table have no IE1 limit here.
 
 The tables of the standard are the formula rounded to 0.1 point, so the formula serves every power of its range.
-60 Hz limits are stated in tables of another kind and are not held here: a 60 Hz motor gets no class.
+60 Hz limits are stated in tables, without a formula, and are not held here: a 60 Hz motor gets no class.
 """
 
 from __future__ import annotations
