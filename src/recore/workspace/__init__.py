@@ -48,10 +48,12 @@ workspace.jobs
 Runner(workspace, workers=1, memory_bytes=…, time_limit_s=…)
     start() · stop() · also a context manager. Runs jobs in child processes.
 
-Rows are detached, read-only copies: EvidenceRow(sha256, name, size, media_type, added_at, capture),
-CaseRow(id, machine, profile, as_of, created_at, changed_at), FindingRow(key, method, version, finding, plot_sha256,
-created_at), PassportRow(sha256, issuer, machine, grade, case_id, issued_at), JobRow(id, kind, payload, key, state, share,
-doing, result, error, attempts, created_at, started_at, finished_at).
+Rows are detached copies: changing one changes nothing that is stored.
+    EvidenceRow(sha256, name, size, media_type, added_at, capture)
+    CaseRow(id, machine, profile, as_of, created_at, changed_at)
+    FindingRow(key, method, version, finding, plot_sha256, created_at)
+    PassportRow(sha256, issuer, machine, grade, case_id, issued_at)
+    JobRow(id, kind, payload, key, state, share, doing, result, error, attempts, created_at, started_at, finished_at)
 Job states: waiting → running → done | failed | cancelled; `error` is {"what", "where", "right"} as in BadInput.json().
 Job results: run {"finding": key}; appraisal {"grade": {…}, "findings": {step id: key}, "as_of": "…", "passport": sha256 or null}.
 Errors: BadInput (what a person can mend), NotFound (a BadInput for an id that is not here; HTTP 404).
