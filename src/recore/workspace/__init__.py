@@ -13,7 +13,7 @@ Workspace
     store: recore.evidence.Store · url: str (without password) · sweep(older_than=1 day) -> list[str] · check() -> list[str]
     submit_run(method, evidence, parameters) -> JobRow       "id" or "id@version"; SHA-256 digests; parameters are
                                                              checked here, a known finding makes the job done at once
-    submit_appraisal(case_id, *, as_of=None, key_file=None) -> JobRow    with a key file it also issues the passport
+    submit_appraisal(case_id, *, as_of=None, key=None) -> JobRow    with the name of a signing key it also issues
 
 workspace.evidence
     add(path_or_stream, name, capture=None) -> EvidenceRow · get(sha256) -> EvidenceRow
@@ -27,7 +27,7 @@ workspace.cases
     files(case_id) -> dict[file, sha256]
     add_component(case_id, component) · remove_component(case_id, component_id)
     add_step(case_id, step) · remove_step(case_id, step_id)
-    document(case_id) -> recore.model.case.Case
+    document(case_id) -> recore.model.case.Case · snapshot(case_id) -> (Case, files)
     save(case, files, case_id=None) -> CaseRow               a whole case at once; files: its file names → SHA-256
     open_evidence(case_id) -> Callable[[file], EvidenceFile]
 
@@ -42,6 +42,7 @@ workspace.passports
 
 workspace.jobs
     submit(kind, payload, key=None) -> JobRow · get(id) · list(state=None, limit, offset) · count(state=None)
+    file(id, name) -> EvidenceFile ("report.html" of an appraisal)
     cancel(id) · watch(id, every_s=1.0) -> Iterator[JobRow] · subscribe(listener) -> unsubscribe
     for workers: claim(worker) · progress(job, share, doing) · finish(job, result) · fail(job, error) · recover() -> int
 

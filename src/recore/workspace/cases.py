@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from recore.appraisal.case import case_from
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile
 from recore.model.case import Capture, Case, Component, GradeWanted, Machine, Step
@@ -22,6 +23,7 @@ from recore.workspace.files import Files
 from recore.workspace.repository import Clock, Repository, digest, renamed, storable, utc_now
 from recore.workspace.tables import CaseFileRow, CaseRow, ComponentRow, StepRow
 
+_Part = TypeVar("_Part", ComponentRow, CaseFileRow, StepRow)
 _Item = TypeVar("_Item", Component, Step)
 
 
@@ -34,16 +36,18 @@ class _Draft:
     steps: list[Step]
     files: dict[str, str]
 
-    def case(self, captures: Mapping[str, Capture]) -> Case:
-        return Case(
-            machine=self.row.machine,
-            component=tuple(self.components),
-            grade=GradeWanted(profile=self.row.profile, as_of=self.row.as_of),
-            step=tuple(self.steps),
-            evidence=tuple(
-                captures[sha256].model_copy(update={"file": file}) for file, sha256 in self.files.items()
-            ),
-        )
+    def case(self, captures: Mapping[str, Capture], now: datetime) -> Case:
+        document = {
+            "machine": self.row.machine.model_dump(),
+            "component": [component.model_dump() for component in self.components],
+            "grade": {"profile": self.row.profile, "as_of": self.row.as_of},
+            "step": [step.model_dump() for step in self.steps],
+            "evidence": [
+                captures[sha256].model_copy(update={"file": file}).model_dump()
+                for file, sha256 in self.files.items()
+            ],
+        }
+        return case_from(document, where=f"case {self.row.id}" if self.row.id else "case", now=now)
 
 
 class Cases(Repository):
@@ -69,7 +73,9 @@ class Cases(Repository):
 
     def list(self, limit: int = 50, offset: int = 0) -> Sequence[CaseRow]:
         """Last changed first."""
-        return self._page(select(CaseRow).order_by(CaseRow.changed_at.desc(), CaseRow.id.desc()), limit, offset)
+        return self._page(
+            select(CaseRow).order_by(CaseRow.changed_at.desc(), CaseRow.id.desc()), limit, offset
+        )
 
     def count(self) -> int:
         return self._count(select(CaseRow))
@@ -91,7 +97,9 @@ class Cases(Repository):
         with self._changing(case_id) as draft:
             if draft.files.setdefault(name, evidence.sha256) != evidence.sha256:
                 raise BadInput(
-                    f"another file of this case is called {name!r}", where=f"case {case_id}", right="give it another name"
+                    f"another file of this case is called {name!r}",
+                    where=f"case {case_id}",
+                    right="give it another name",
                 )
         return name
 
@@ -102,8 +110,7 @@ class Cases(Repository):
 
     def files(self, case_id: int) -> dict[str, str]:
         """SHA-256 of each file of the case by its name within the case."""
-        with self._database.reading() as session:
-            return self._draft(session, self._get(session, CaseRow, case_id)).files
+        return self.snapshot(case_id)[1]
 
     def open_evidence(self, case_id: int) -> Callable[[str], EvidenceFile]:
         """Function that opens a file of the case by its name."""
@@ -129,9 +136,14 @@ class Cases(Repository):
 
     def document(self, case_id: int) -> Case:
         """The whole case with the capture of each of its files."""
+        return self.snapshot(case_id)[0]
+
+    def snapshot(self, case_id: int) -> tuple[Case, dict[str, str]]:
+        """The whole case and the SHA-256 of each of its files, as they are at one moment."""
         with self._database.reading() as session:
             draft = self._draft(session, self._get(session, CaseRow, case_id))
-            return draft.case(self._evidence.captures(session, draft.files.values()))
+            captures = self._evidence.captures(session, draft.files.values())
+            return draft.case(captures, self._clock()), draft.files
 
     def save(self, case: Case, files: Mapping[str, str], case_id: int | None = None) -> CaseRow:
         """Write a whole case, a new one or in place of `case_id`, and the captures that it states.
@@ -169,13 +181,12 @@ class Cases(Repository):
             self._write(session, draft)
 
     def _draft(self, session: Session, row: CaseRow) -> _Draft:
-        components, files, steps = (
-            session.scalars(select(kind).where(kind.case_id == row.id).order_by(kind.position)).all()
-            for kind in (ComponentRow, CaseFileRow, StepRow)
-        )
         return _Draft(
             row,
-            [Component(id=c.slug, kind=c.kind, name=c.name, nominal=c.nominal) for c in components],
+            [
+                Component(id=c.slug, kind=c.kind, name=c.name, nominal=c.nominal)
+                for c in _parts(session, ComponentRow, row.id)
+            ],
             [
                 Step(
                     id=s.slug,
@@ -184,9 +195,9 @@ class Cases(Repository):
                     evidence=tuple(s.evidence),
                     parameters=s.parameters,
                 )
-                for s in steps
+                for s in _parts(session, StepRow, row.id)
             ],
-            {f.file: f.sha256 for f in files},
+            {f.file: f.sha256 for f in _parts(session, CaseFileRow, row.id)},
         )
 
     def _write(self, session: Session, draft: _Draft) -> None:
@@ -194,11 +205,7 @@ class Cases(Repository):
         if missing := next((s for s in draft.files.values() if s not in captures), None):
             raise NotFound(f"no evidence {missing} in this workspace")
         where = f"case {draft.row.id}" if draft.row.id else "case"
-        try:
-            case = draft.case(captures)
-        except ValidationError as error:
-            reasons = (item["msg"].removeprefix("Value error, ") for item in error.errors())
-            raise BadInput("; ".join(reasons), where=where) from None
+        case = draft.case(captures, self._clock())
         for step in case.step:
             for name in step.evidence:
                 if ":" not in name and name not in draft.files:
@@ -236,6 +243,10 @@ class Cases(Repository):
         )
 
 
+def _parts(session: Session, kind: type[_Part], case_id: int) -> Sequence[_Part]:
+    return session.scalars(select(kind).where(kind.case_id == case_id).order_by(kind.position)).all()
+
+
 def opener(get: Callable[[str], EvidenceFile], files: Mapping[str, str]) -> Callable[[str], EvidenceFile]:
     """Function that opens the files of a case by name."""
 
@@ -256,7 +267,11 @@ def _grade(profile: str, as_of: date | None) -> GradeWanted:
 
 def _in_case(name: str) -> str:
     parts = name.split("/")
-    if not (1 <= len(name) <= 200 and name.isprintable()) or {"", ".", ".."} & {*parts} or {":", "\\"} & {*name}:
+    if (
+        not (1 <= len(name) <= 200 and name.isprintable())
+        or {"", ".", ".."} & {*parts}
+        or {":", "\\"} & {*name}
+    ):
         raise BadInput(
             f"file name {name!r:.80}",
             right="1 to 200 printable characters are wanted, no colon, and a folder only below the case's own",

@@ -40,6 +40,9 @@ class Database:
                 where=self.label,
                 right="pip install 'recore[postgres]'",
             ) from None
+        # one reading transaction sees one moment; SQLite works so by itself
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine.execution_options(**snapshot)
         self._writer = self.engine.execution_options(**{_WRITING: True})
         with self._reported():
             migrate(self)
@@ -50,7 +53,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from recore.errors import BadInput
 from recore.evidence import EvidenceFile, Store
 from recore.workspace.database import Database
 
@@ -32,7 +32,8 @@ class Files:
     def keep(self, source: str | Path | BinaryIO, name: str) -> EvidenceFile:
         """Put a file into the store; it is safe from `sweep` for the time that rows usually need to follow."""
         file = self.store.put(source, name)
-        os.utime(file.path)  # the file may be an old one that nothing refers to
+        # it may be an old file that nothing refers to; its time of change must not move under its readers
+        os.utime(file.path, ns=(time.time_ns(), file.path.stat().st_mtime_ns))
         return file
 
     def get(self, sha256: str) -> EvidenceFile:
@@ -52,8 +53,6 @@ class Files:
     def sweep(
         self,
         references: Iterable[Callable[[Session], Iterable[str]]],
-        *,
-        now: datetime,
         older_than: timedelta,
     ) -> list[str]:
         """Remove the files that no row refers to; what was written lately may still get its row."""
@@ -62,7 +61,8 @@ class Files:
             self._database.own_files(session)
             wanted = {sha256 for refer in references for sha256 in refer(session)}
             for path, sha256 in self.stored():
-                age_s = now.timestamp() - path.stat().st_mtime
+                status = path.stat()
+                age_s = time.time() - max(status.st_atime, status.st_mtime)
                 if sha256 not in wanted and age_s > older_than.total_seconds():
                     path.unlink()
                     removed.append(sha256 or path.name)

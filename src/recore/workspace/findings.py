@@ -11,7 +11,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from recore import jsonio
-from recore.errors import BadInput
 from recore.evidence import EvidenceFile
 from recore.finding import Finding
 from recore.workspace.errors import NotFound
@@ -103,4 +102,4 @@ class Findings(Repository):
 
     def references(self, session: Session) -> Iterable[str]:
         yield from session.scalars(select(ArtifactRow.sha256))
-        yield from session.scalars(select(FindingRow.plot_sha256).where(FindingRow.plot_sha256.is_not(None)))
+        yield from filter(None, session.scalars(select(FindingRow.plot_sha256)))

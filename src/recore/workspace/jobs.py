@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Update, select, update
+from sqlalchemy.orm import Session
 
+from recore.evidence import EvidenceFile
 from recore.workspace.database import Database
+from recore.workspace.errors import NotFound
 from recore.workspace.files import Files
-from recore.workspace.repository import Clock, Repository, storable, utc_now
-from recore.workspace.tables import JobRow
+from recore.workspace.repository import Clock, Repository, renamed, storable, utc_now
+from recore.workspace.tables import JobFileRow, JobRow
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 Listener = Callable[[JobRow], None]
 
 
@@ -101,12 +106,14 @@ class Jobs(Repository):
         values = {"share": share, "doing": doing[:200], "lease_until": self._clock() + LEASE}
         return self._held(job, update(JobRow).values(values))
 
-    def finish(self, job: JobRow, result: dict[str, Any]) -> bool:
-        return self._end(job, "done", share=1.0, doing="", result=result)
+    def finish(self, job: JobRow, result: dict[str, Any], files: Mapping[str, str] | None = None) -> bool:
+        """End a job with its result, and the files (SHA-256 by name) that belong to nothing else."""
+        ended = {"state": "done", "share": 1.0, "doing": "", "result": result}
+        return self._end(job, ended, files or {})
 
     def fail(self, job: JobRow, error: dict[str, str]) -> bool:
         """End a job with what was wrong, where, and what would be right."""
-        return self._end(job, "failed", error=error)
+        return self._end(job, {"state": "failed", "error": error}, {})
 
     def release(self, job: JobRow) -> bool:
         """Put a claimed job back in line, as a worker that is being stopped does."""
@@ -202,18 +209,32 @@ class Jobs(Repository):
         for listener in listeners:
             listener(row)
 
-    def _end(self, job: JobRow, state: str, **values: Any) -> bool:
-        ended = {"state": state, "lease": None, "finished_at": self._clock(), **values}
-        return self._held(job, update(JobRow).values(ended))
+    def _end(self, job: JobRow, values: dict[str, Any], files: Mapping[str, str]) -> bool:
+        ended = {"lease": None, "finished_at": self._clock(), **values}
+        return self._held(job, update(JobRow).values(ended), files)
 
-    def _held(self, job: JobRow, change: Update) -> bool:
+    def _held(self, job: JobRow, change: Update, files: Mapping[str, str] = NO_FILES) -> bool:
         """Change the job if this worker still holds it."""
         mine = change.where(JobRow.id == job.id, JobRow.state == "running", JobRow.lease == job.lease)
         with self._database.writing() as session:
             row = session.scalars(mine.returning(JobRow)).first()
+            if row is not None and files:
+                self._files.require(session, *files.values())
+                session.add_all(JobFileRow(job_id=job.id, name=n, sha256=s) for n, s in files.items())
         if row is not None:
             self._tell(row)
         return row is not None
+
+    def file(self, id: int, name: str) -> EvidenceFile:
+        """A file that came out of a job, such as the report of an appraisal."""
+        with self._database.reading() as session:
+            row = session.get(JobFileRow, (id, name))
+        if row is None:
+            raise NotFound(f"no file {name!r:.80} of job {id}")
+        return renamed(self._files.get(row.sha256), row.name)
+
+    def references(self, session: Session) -> Iterable[str]:
+        return session.scalars(select(JobFileRow.sha256))
 
 
 def _in_state(state: str | None) -> Any:

@@ -51,7 +51,9 @@ class Passports(Repository):
         storable([issuer, machine, grade], where="passport")
         file = self._files.keep(io.BytesIO(bundle) if isinstance(bundle, bytes) else bundle, BUNDLE)
         if sha256 is not None and file.sha256 != sha256:
-            raise BadInput(f"the bundle has SHA-256 {file.sha256}", where=BUNDLE, right=f"{sha256} was announced")
+            raise BadInput(
+                f"the bundle has SHA-256 {file.sha256}", where=BUNDLE, right=f"{sha256} was announced"
+            )
         with self._database.writing() as session:
             self._files.require(session, file.sha256)
             row = session.get(PassportRow, file.sha256)

@@ -42,7 +42,7 @@ class Repository:
             raise NotFound(f"no {noun} {key!r:.80} in this workspace")
         return row
 
-    def _page(self, statement: Select[tuple[Row]], limit: int, offset: int) -> list[Row]:
+    def _page(self, statement: Select[Row], limit: int, offset: int) -> list[Row]:
         if not 1 <= limit <= MAX_PAGE or not 0 <= offset < 2**63:
             raise BadInput(f"limit {limit}, offset {offset}", right=f"limit 1 to {MAX_PAGE}, offset from 0")
         with self._database.reading() as session:

@@ -264,3 +264,13 @@ class JobRow(Base):
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+
+class JobFileRow(Base):
+    """A file that came out of a job and belongs to no finding or passport."""
+
+    __tablename__ = "job_file"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    sha256: Mapped[str] = mapped_column(SHA256)

@@ -164,9 +164,18 @@ def upgrade() -> None:
     op.create_index("ix_passport_case_id", "passport", ["case_id"])
     op.create_index("ix_passport_issued_at", "passport", ["issued_at"])
     op.create_index("ix_passport_machine", "passport", ["machine"])
+    op.create_table(
+        "job_file",
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_job_file_job_id_job", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "name", name="pk_job_file"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("job_file")
     op.drop_table("passport")
     op.drop_table("finding_evidence")
     op.drop_table("finding_artifact")
