@@ -44,8 +44,12 @@ class Database:
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**snapshot)
         self._writer = self.engine.execution_options(**{_WRITING: True})
-        with self._reported():
-            migrate(self)
+        try:
+            with self._reported():
+                migrate(self)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def is_sqlite(self) -> bool:
