@@ -6,7 +6,7 @@ Read in the source: IE2, IE3, IE4 for 0.12 to 0.55 kW and 0.75 to 200 kW, the in
 UK SI 2021/745, schedule 16, tables 27 and 28 (the same numbers as EU 2019/1781, Annex I).
 
 Checked, but not read in the standard itself: IE1 of 2, 4 and 6 poles, 0.75 to 200 kW, the coefficients of
-IEC 60034-30:2008, which rounded give a maker's printed table (72.1 % at 0.75 kW to 94.0 % at 200 kW). Above 200 kW
+IEC 60034-30:2008, which rounded give a maker's printed table (seen from 0.75 to 11 kW; 4 poles also 18.5 and 200 kW). Above 200 kW
 the constant rows of the same tables; each continues the formula at 200 kW to the digit.
 
 Neither read nor printed where we could see it: IE1 of 8 poles and of 0.12 to 0.55 kW, taken as table values of
