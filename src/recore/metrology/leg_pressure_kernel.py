@@ -32,14 +32,16 @@ DROPOUT_US = 3 * SECOND
 # 39.2 stored in single precision still counts as 39.2
 STORAGE_MPA = 1e-5
 
+# the quiet part of a cycle is averaged over bins; it begins when the set leg has relaxed
 QUIET_AFTER_US = 3 * MINUTE
-QUIET_MINUTES = 1440
+BIN_US = 30 * SECOND
+BINS = 2880
 TAU_S = (60.0, 120.0, 240.0)
 
 START, LOW, SET, PARTIAL = 0, 1, 2, 3
 DONE, FULL, BACKWARDS, CONFLICT = 0, 1, 2, 3
 
-# minutes: count and sums of t, t², y, y², t·y; then per time constant of l, l², t·l, l·y
+# count of bins and sums of t (min), t², y, y², t·y; then per time constant of l, l², t·l, l·y
 SUMS = 6 + 4 * len(TAU_S)
 
 CYCLE = np.dtype(
@@ -76,15 +78,15 @@ STATE = np.dtype(
         ("t_ref", "i8"),
         ("p_ref", "f8"),
         ("quiet", "i8"),
-        ("minute", "i8"),
-        ("minute_end", "i8"),
-        ("minute_n", "i8"),
-        ("minute_t", "i8"),
-        ("minute_p", "f8"),
-        ("minute_wander", "f8"),
-        ("last_minute", "i8"),
-        ("last_t", "f8"),
-        ("last_p", "f8"),
+        ("bin_k", "i8"),
+        ("bin_end", "i8"),
+        ("bin_n", "i8"),
+        ("bin_t", "i8"),
+        ("bin_p", "f8"),
+        ("bin_wander", "f8"),
+        ("done", "i8"),
+        ("done_t", "f8"),
+        ("done_p", "f8"),
         ("p_zero", "f8"),
         # counted so far
         ("gaps", "i8"),
@@ -126,12 +128,12 @@ def new_state(phase: int = START, t_us: int = NEVER, p_mpa: float = 0.0) -> NDAr
 
 @cache
 def loading_law() -> NDArray[np.float64]:
-    """ln(1 + t/τ) at the middle of each minute, one row per τ.
+    """ln(1 + t/τ) at the middle of each bin, one row per τ.
 
     A table made once by the interpreter: logarithms of different compilers differ in the last bit.
     """
     return np.array(
-        [[math.log1p((minute + 0.5) * 60.0 / tau) for minute in range(QUIET_MINUTES)] for tau in TAU_S]
+        [[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S]
     )
 
 
@@ -180,15 +182,15 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
     extreme = float(s["extreme"])
     t_ref = int(s["t_ref"])
     p_ref = float(s["p_ref"])
-    minute = int(s["minute"])
-    minute_end = int(s["minute_end"])
-    minute_n = int(s["minute_n"])
-    minute_t = int(s["minute_t"])
-    minute_p = float(s["minute_p"])
-    minute_wander = float(s["minute_wander"])
-    last_minute = int(s["last_minute"])
-    last_t = float(s["last_t"])
-    last_p = float(s["last_p"])
+    bin_k = int(s["bin_k"])
+    bin_end = int(s["bin_end"])
+    bin_n = int(s["bin_n"])
+    bin_t = int(s["bin_t"])
+    bin_p = float(s["bin_p"])
+    bin_wander = float(s["bin_wander"])
+    done = int(s["done"])
+    done_t = float(s["done_t"])
+    done_p = float(s["done_p"])
     p_zero = float(s["p_zero"])
     gaps = int(s["gaps"])
     repeats = int(s["repeats"])
@@ -302,13 +304,13 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
                 extreme = x if x >= band_mpa else -math.inf
                 t_ref = t
                 p_ref = x
-                minute = -1
-                minute_end = t + QUIET_AFTER_US
-                minute_n = 0
-                minute_t = 0
-                minute_p = 0.0
-                minute_wander = 0.0
-                last_minute = -1
+                bin_k = -1
+                bin_end = t + QUIET_AFTER_US
+                bin_n = 0
+                bin_t = 0
+                bin_p = 0.0
+                bin_wander = 0.0
+                done = -1
                 for j in range(SUMS):
                     sums[j] = 0.0
             else:
@@ -325,7 +327,7 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
                     setting = x
             else:
                 settling = 0
-        if settling == 1 or t >= minute_end:
+        if settling == 1 or t >= bin_end:
             change = abs(x - p_prev)
             if 0.0 < change < grain:
                 grain = change
@@ -343,38 +345,38 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
             extreme = x
         if x >= band_mpa:
             quiet = 0  # for the rest of the cycle: the yield valve may open
-        if t >= minute_end:
-            if quiet == 1 and minute >= 0:
-                # one minute late, so that the release never counts
-                if last_minute >= 0:
+        if t >= bin_end:
+            if quiet == 1 and bin_k >= 0:
+                # one bin late, so that the release never counts
+                if done >= 0:
                     if sums[0] == 0.0:
-                        p_zero = last_p
-                    y = last_p - p_zero
+                        p_zero = done_p
+                    y = done_p - p_zero
                     sums[0] += 1.0
-                    sums[1] += last_t
-                    sums[2] += last_t * last_t
+                    sums[1] += done_t
+                    sums[2] += done_t * done_t
                     sums[3] += y
                     sums[4] += y * y
-                    sums[5] += last_t * y
+                    sums[5] += done_t * y
                     for j in range(len(TAU_S)):
-                        loading = law[j, last_minute]
+                        loading = law[j, done]
                         sums[6 + 4 * j] += loading
                         sums[7 + 4 * j] += loading * loading
-                        sums[8 + 4 * j] += last_t * loading
+                        sums[8 + 4 * j] += done_t * loading
                         sums[9 + 4 * j] += loading * y
-                last_minute = minute
-                last_t = minute_t / (minute_n * 6e7)
-                last_p = minute_p / minute_n
-                wander += minute_wander
-                steps += minute_n
-            minute = (t - start) // MINUTE
-            minute_end = start + (minute + 1) * MINUTE
-            if minute >= QUIET_MINUTES:
+                done = bin_k
+                done_t = bin_t / (bin_n * 6e7)
+                done_p = bin_p / bin_n
+                wander += bin_wander
+                steps += bin_n
+            bin_k = (t - start) // BIN_US
+            bin_end = start + (bin_k + 1) * BIN_US
+            if bin_k >= BINS:
                 quiet = 0
-            minute_n = 0
-            minute_t = 0
-            minute_p = 0.0
-            minute_wander = 0.0
+            bin_n = 0
+            bin_t = 0
+            bin_p = 0.0
+            bin_wander = 0.0
 
         # this sample and all that follow it without an event
         if armed == 1:
@@ -383,14 +385,14 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
         else:
             low = max(extreme, release_mpa)
             high = max(band_mpa, extreme + YIELD_REARM_MPA) if quiet == 0 else band_mpa
-        until = start if settling == 1 else minute_end
+        until = start if settling == 1 else bin_end
         before = i
         while True:
             elapsed = float(step)
             area += (p_prev + x) * elapsed
-            minute_wander += abs(x - p_prev)
-            minute_p += x
-            minute_t += t - start
+            bin_wander += abs(x - p_prev)
+            bin_p += x
+            bin_t += t - start
             if x > highest:
                 highest = x
             lag = t - t_ref
@@ -411,7 +413,7 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
             if step <= 0 or step > gap_us or t >= until or x < low or x >= high:
                 break
         samples += i - before
-        minute_n += i - before
+        bin_n += i - before
 
     s["phase"] = phase
     s["t_prev"] = t_prev
@@ -435,15 +437,15 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
     s["extreme"] = extreme
     s["t_ref"] = t_ref
     s["p_ref"] = p_ref
-    s["minute"] = minute
-    s["minute_end"] = minute_end
-    s["minute_n"] = minute_n
-    s["minute_t"] = minute_t
-    s["minute_p"] = minute_p
-    s["minute_wander"] = minute_wander
-    s["last_minute"] = last_minute
-    s["last_t"] = last_t
-    s["last_p"] = last_p
+    s["bin_k"] = bin_k
+    s["bin_end"] = bin_end
+    s["bin_n"] = bin_n
+    s["bin_t"] = bin_t
+    s["bin_p"] = bin_p
+    s["bin_wander"] = bin_wander
+    s["done"] = done
+    s["done_t"] = done_t
+    s["done_p"] = done_p
     s["p_zero"] = p_zero
     s["gaps"] = gaps
     s["repeats"] = repeats
@@ -461,5 +463,10 @@ def compiled() -> Callable[..., tuple[int, int, int]] | None:
         import numba
     except ImportError:
         return None
-    kernel: Callable[..., tuple[int, int, int]] = numba.njit(cache=True, nogil=True)(advance)
+    # one signature that any array fits, also a read-only one, so that nothing is compiled twice
+    numbers, ticks = np.zeros(1), np.zeros(1, np.int64)
+    numbers.flags.writeable = ticks.flags.writeable = False
+    given = (ticks, numbers, 0, new_state(), np.zeros(1, CYCLE), Limits(0.0, 0.0, 0.0, 0), loading_law())
+    signature = tuple(numba.typeof(value) for value in given)
+    kernel: Callable[..., tuple[int, int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel
