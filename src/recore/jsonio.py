@@ -121,7 +121,7 @@ def canonical(value: Any) -> bytes:
 
         try:
             return rfc8785.dumps(value)
-        except (rfc8785.CanonicalizationError, RecursionError) as error:
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
             raise BadInput(f"no canonical JSON form: {error}") from None
 
 
@@ -130,9 +130,13 @@ def _plain(value: Any) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is dict:
-        if any(type(key) is not str or _ASTRAL.search(key) for key in value):
+        try:
+            names = "".join(value)
+        except TypeError:
+            raise _NotPlain from None
+        if not names.isascii() and _ASTRAL.search(names):
             raise _NotPlain
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
     if kind is list or kind is tuple:
         return [_plain(item) for item in value]
     if kind is int:
