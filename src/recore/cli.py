@@ -412,10 +412,8 @@ def _print_finding(outcome: Outcome, out: Path | None) -> None:
     if finding.results:
         table = Table("result", "value", "unit", "U (k=2)", box=None, pad_edge=False)
         for name, quantity in finding.results.items():
-            value = quantity.json()["value"]
-            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            spread = "" if quantity.uncertainty is None else f"{quantity.uncertainty:.2g}"
-            table.add_row(name, shown, quantity.unit, spread)
+            value, spread = quantity.texts()
+            table.add_row(name, value, quantity.unit, spread)
         console.print(table)
     for word, notes in (("flag", finding.flags), ("refused", finding.refusals)):
         for note in notes:

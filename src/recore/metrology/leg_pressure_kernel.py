@@ -132,9 +132,7 @@ def loading_law() -> NDArray[np.float64]:
 
     A table made once by the interpreter: logarithms of different compilers differ in the last bit.
     """
-    return np.array(
-        [[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S]
-    )
+    return np.array([[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S])
 
 
 def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-def]

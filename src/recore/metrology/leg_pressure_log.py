@@ -249,7 +249,13 @@ def _stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressur
         changes = _changes(support, leg)
         if len(changes) > len(ts) // 16:
             order = np.lexsort((leg, support))  # stable: each leg keeps the order of the file
-            ts, p, support, leg, rows = ts[order], p[order], support[order], leg[order], np.asarray(rows)[order]
+            ts, p, support, leg, rows = (
+                ts[order],
+                p[order],
+                support[order],
+                leg[order],
+                np.asarray(rows)[order],
+            )
             changes = _changes(support, leg)
         for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
             yield (int(support[begin]), int(leg[begin])), ts[begin:end], p[begin:end], rows[begin:end]
