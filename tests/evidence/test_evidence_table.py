@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
@@ -33,6 +33,7 @@ def csv_table(folder: Path, text: str | bytes, name: str = "log.csv") -> Table:
     return table
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(UNIT_PAIRS),
     st.lists(st.floats(-1e200, 1e200, allow_subnormal=False), min_size=1, max_size=20),
@@ -48,6 +49,7 @@ def test_arrays_are_scaled_within_one_ulp_of_the_exact_conversion(
     assert (np.abs(found - exact)[normal] <= np.spacing(np.abs(exact))[normal]).all()
 
 
+@settings(deadline=None)
 @given(
     st.floats(-1e-9, 1e-9), st.sampled_from([("K", "°C", 273.15), ("°C", "K", -273.15), ("°F", "°C", 32.0)])
 )
@@ -133,6 +135,7 @@ def test_a_unit_is_found_in_the_name(stored: str, asked: str, factor: float) -> 
         (["Force_kn", "force_kN"], "force_kn", "'Force_kn' and 'force_kN' could each be 'force_kn'"),
         (["p_mw"], "p_w", "column 'p_mw': may be in MW or mW; name it 'p [MW]' or 'p [mW]'"),
         (["ts_s", "ts_ms"], "ts", "no column 'ts'"),
+        (["power_mw"], "power_mm", "column 'power_mw': is a power; a length in mm is wanted"),
     ],
 )
 def test_a_column_that_is_not_meant_is_refused(columns: list[str], asked: str, text: str) -> None:
@@ -184,6 +187,9 @@ def test_times_in_any_resolution_become_microseconds_of_utc(
         ("ts_s", [2**62], "beyond the range of a calendar"),
         ("ts_s", [1e300], "beyond the range of a calendar"),
         ("ts", pa.array([2**60], pa.timestamp("s")), "row 1"),
+        ("ts_s", pa.array(["1", "x"]), "row 1: '1' is not a time"),
+        ("t", ["2026-01-01"], "no column 'ts'; columns there are: t"),
+        ("ts", [[1]], "is a column of type list"),
         ("ts", pa.array([None], pa.timestamp("s")), "row 1: the cell is empty"),
     ],
 )
@@ -218,6 +224,11 @@ def test_values_that_do_not_fit_are_refused(values: Any, kind: Any, text: str) -
     with pytest.raises(BadInput) as caught:
         Table.of({"x": values}).array("x", kind) if kind != "text" else Table.of({"x": values}).texts("x")
     assert text in str(caught.value)
+
+
+def test_two_time_columns_are_ambiguous() -> None:
+    with pytest.raises(BadInput, match="'ts_s' and 'ts_ms' could each be 'ts'"):
+        Table.of({"ts_s": [1], "ts_ms": [1]}).times("ts")
 
 
 def test_values_that_overflow_in_the_wanted_unit_are_refused() -> None:
@@ -298,6 +309,7 @@ def test_parts_of_parquet_are_row_groups_and_can_be_pickled(tmp_path: Path) -> N
     }
     with pytest.raises(BadInput, match="row 3: NaN"):  # counted over the whole table
         list(parts[1].batches(["pressure_bar"]))
+    assert table.integers("a.b").tolist() == [1, 2, 3]
     assert table.arrow(["a.b"]).to_pydict() == {"a.b": [1, 2, 3]}
     assert table.arrow().column_names == ["pressure_bar", "a.b"]
 
@@ -349,7 +361,8 @@ def test_rows_are_counted_as_in_a_text_editor(tmp_path: Path) -> None:
 
 STREAM = """
 import resource, sys
-from recore.evidence import Table, open_file
+from recore.evidence import Table, open_file, parquet_table
+parquet_table._LARGE_GROUP = int(sys.argv[3])
 def peak(path):
     rows = sum(batch.num_rows for batch in open_file(path).read(Table).batches(["pressure_mpa"]))
     return rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -357,8 +370,12 @@ print(*peak(sys.argv[1]), *peak(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_large_file_streams(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "group_rows", "large_group"),
+    [("csv", 0, 0), ("parquet", 200_000, 2**27), ("parquet", 4_000_000, 2**20)],
+    ids=["csv", "row groups", "one row group"],
+)
+def test_a_large_file_streams(tmp_path: Path, ending: str, group_rows: int, large_group: int) -> None:
     """Four times the file, the same memory: 48 MB (CSV) and 32 MB (Parquet) are not loaded."""
     sizes = (1_000_000, 4_000_000)
     small, large = (tmp_path / f"{rows}.{ending}" for rows in sizes)
@@ -368,9 +385,12 @@ def test_a_large_file_streams(tmp_path: Path, ending: str) -> None:
             path.write_text("pressure_mpa,note\n" + block * (rows // 1000))
         else:
             values = np.random.default_rng(0).random(rows)
-            pq.write_table(pa.table({"pressure_mpa": values}), path, row_group_size=200_000)
+            pq.write_table(pa.table({"pressure_mpa": values}), path, row_group_size=group_rows)
     run = subprocess.run(
-        [sys.executable, "-c", STREAM, small, large], capture_output=True, text=True, check=True
+        [sys.executable, "-c", STREAM, small, large, str(large_group)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     rows_small, peak_small, rows_large, peak_large = map(int, run.stdout.split())
     assert (rows_small, rows_large) == sizes

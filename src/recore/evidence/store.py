@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -132,11 +132,12 @@ class Store:
             with self._new_file() as (note, note_path):
                 note.write(name.encode())
                 _finish(note, note_path, target.with_name(target.name + ".name"))
-            os.fchmod(draft.fileno(), 0o444)
-            _finish(draft, temporary, target)
+            # whole bytes stay where they are: somebody may be reading them
+            if not _holds(target, sha256):
+                os.fchmod(draft.fileno(), 0o444)
+                _finish(draft, temporary, target)
             _sync_folder(target.parent)
-            stamp, size = stamp_of(draft)
-        return EvidenceFile(name, sha256, size, media_type(name), target, capture, stamp)
+        return replace(self.get(sha256, name=name), capture=capture)
 
     @contextmanager
     def _new_file(self) -> Iterator[tuple[BinaryIO, Path]]:
@@ -170,6 +171,14 @@ class Store:
                 where=str(self.folder),
                 right="see to free space and the right to write there",
             ) from error
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb", buffering=0) as stream:
+            return digest(stream) == sha256
+    except FileNotFoundError:
+        return False
 
 
 def _finish(stream: BinaryIO, path: Path, target: Path) -> None:
