@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from recore.atomic import sync_folder
 from recore.errors import BadInput
 from recore.evidence.file import CHUNK, EvidenceFile, checked_name, digest, opened, stamp_of
 from recore.finding import media_type
@@ -127,7 +128,7 @@ class Store:
             target = self._path(sha256)
             if not target.parent.exists():
                 target.parent.mkdir(exist_ok=True)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             # the name goes first: bytes without a name would be there, a name without bytes is not
             with self._new_file() as (note, note_path):
                 note.write(name.encode())
@@ -136,7 +137,7 @@ class Store:
             if not _holds(target, sha256):
                 os.fchmod(draft.fileno(), 0o444)
                 _finish(draft, temporary, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         return replace(self.get(sha256, name=name), capture=capture)
 
     @contextmanager
@@ -185,11 +186,3 @@ def _finish(stream: BinaryIO, path: Path, target: Path) -> None:
     stream.flush()
     os.fsync(stream.fileno())
     path.replace(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
