@@ -55,9 +55,10 @@ class ParquetSource:
         large = any(
             metadata.row_group(group).total_byte_size > _LARGE_CHUNK * len(schema.names) for group in groups
         )
-        with self._readable(), pq.ParquetFile(
-            self.path, metadata=metadata, buffer_size=_PAGE_BUFFER if large else 0
-        ) as file:
+        with (
+            self._readable(),
+            pq.ParquetFile(self.path, metadata=metadata, buffer_size=_PAGE_BUFFER if large else 0) as file,
+        ):
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(

@@ -132,9 +132,7 @@ def loading_law() -> NDArray[np.float64]:
 
     A table made once by the interpreter: logarithms of different compilers differ in the last bit.
     """
-    return np.array(
-        [[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S]
-    )
+    return np.array([[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S])
 
 
 def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-def]
@@ -467,6 +465,7 @@ def compiled() -> Callable[..., tuple[int, int, int]] | None:
     numbers, ticks = np.zeros(1), np.zeros(1, np.int64)
     numbers.flags.writeable = ticks.flags.writeable = False
     given = (ticks, numbers, 0, new_state(), np.zeros(1, CYCLE), Limits(0.0, 0.0, 0.0, 0), loading_law())
-    signature = tuple(numba.typeof(value) for value in given)
+    typeof: Callable[[Any], Any] = numba.typeof
+    signature = tuple(typeof(value) for value in given)
     kernel: Callable[..., tuple[int, int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel

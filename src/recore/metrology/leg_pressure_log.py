@@ -79,12 +79,11 @@ class Reader:
         """Carry a segment over its samples from `at` on; where it stopped, and why."""
         self.left -= len(ts) - at
         compiled = kernel.compiled() if self.left < 0 else None
-        given = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
+        advance: Callable[..., tuple[int, int, int]] = compiled or kernel.advance
+        samples: tuple[Any, Any] = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
         i, offset = (at, 0) if compiled else (0, at)
         while True:
-            i, filled, why = (compiled or kernel.advance)(
-                *given, i, segment.state, self.rows, self.limits, self.law
-            )
+            i, filled, why = advance(*samples, i, segment.state, self.rows, self.limits, self.law)
             if filled:
                 segment.cycles.append(self.rows[:filled].copy())
             if why != kernel.FULL:
@@ -249,7 +248,13 @@ def _stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressur
         changes = _changes(support, leg)
         if len(changes) > len(ts) // 16:
             order = np.lexsort((leg, support))  # stable: each leg keeps the order of the file
-            ts, p, support, leg, rows = ts[order], p[order], support[order], leg[order], np.asarray(rows)[order]
+            ts, p, support, leg, rows = (
+                ts[order],
+                p[order],
+                support[order],
+                leg[order],
+                np.asarray(rows)[order],
+            )
             changes = _changes(support, leg)
         for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
             yield (int(support[begin]), int(leg[begin])), ts[begin:end], p[begin:end], rows[begin:end]

@@ -45,9 +45,7 @@ def _by_support(alt: Any, table: pa.Table, mean: Quantity | None, most: int) -> 
         column = table[name].to_numpy()
         for number in wanted[:most]:
             low, middle, high = np.percentile(column[support == number], [10, 50, 90])
-            values.append(
-                {"support": int(number), "value": word, "low": low, "median": middle, "high": high}
-            )
+            values.append({"support": int(number), "value": word, "low": low, "median": middle, "high": high})
     x = alt.X("support:O", title="support", axis=alt.Axis(labelOverlap=True))
     words = list(_SHAPES)
     offset = alt.XOffset("value:N", sort=words)
@@ -102,7 +100,9 @@ def _in_time(alt: Any, table: pa.Table, most: int) -> Any:
             y=y,
             detail="cycle:N",
             strokeDash=alt.StrokeDash("leg:N", title="leg"),
-            color=alt.Color("leg:N", title="leg", scale=alt.Scale(range=["#1f4e79", "#b5541c", "#4c7a34", "#555"])),
+            color=alt.Color(
+                "leg:N", title="leg", scale=alt.Scale(range=["#1f4e79", "#b5541c", "#4c7a34", "#555"])
+            ),
         )
     )
     areas = alt.Chart({"values": shaded}).mark_rect(opacity=0.12, color="#1f4e79")

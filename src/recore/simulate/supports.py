@@ -107,7 +107,9 @@ def supports(
             rng = np.random.default_rng([seed, support, leg])
             t = _clock(rng, face, seconds)
             p, cycles = _leg(rng, face, t, seconds, leaking.get((support, leg), 0.0))
-            t, p = _logged(rng, face, t, p + offsets.get((support, leg), 0.0), dict(face.stuck).get((support, leg)))
+            t, p = _logged(
+                rng, face, t, p + offsets.get((support, leg), 0.0), dict(face.stuck).get((support, leg))
+            )
             ts.append(t)
             pressures.append(p)
             keys.append((support, leg))
@@ -116,7 +118,8 @@ def supports(
     log = pa.table(
         {
             "ts": pa.array(
-                EPOCH + np.round(np.concatenate(ts) * 1e3).astype("timedelta64[ms]"), pa.timestamp("ms", "UTC")
+                EPOCH + np.round(np.concatenate(ts) * 1e3).astype("timedelta64[ms]"),
+                pa.timestamp("ms", "UTC"),
             ),
             "support": np.repeat(np.array([k[0] for k in keys], np.int16), counts),
             "leg": np.repeat(np.array([k[1] for k in keys], np.int8), counts),
