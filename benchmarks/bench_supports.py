@@ -192,7 +192,9 @@ def generated(folder: Path, seed: int) -> Path:
 
 def cold(log: Path) -> float:
     """Seconds from starting the interpreter to the finding, with the compiled kernel in its cache."""
-    code = f"from benchmarks.bench_supports import recore; from pathlib import Path; recore(Path({str(log)!r}))"
+    code = (
+        f"from benchmarks.bench_supports import recore; from pathlib import Path; recore(Path({str(log)!r}))"
+    )
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=_environment())
     return time.perf_counter() - begin
@@ -204,8 +206,12 @@ def _environment() -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--log", type=Path, help="sorted Parquet log; else the shared one, else a generated one")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--log", type=Path, help="sorted Parquet log; else the shared one, else a generated one"
+    )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
@@ -219,10 +225,21 @@ def main() -> None:
 
         rows = pq.read_metadata(log).num_rows
         print(f"{log.name}: {rows / 1e6:.1f} M rows, {log.stat().st_size / 1e6:.1f} MB")
-        print(f"{'':16}{'M rows/CPU-s':>14}{'first run s':>13}{'RSS MiB':>9}  cycles  yields  sum of TWAP / MPa")
+        print(
+            f"{'':16}{'M rows/CPU-s':>14}{'first run s':>13}{'RSS MiB':>9}  cycles  yields  sum of TWAP / MPa"
+        )
         speed, answers = {}, {}
         for name in CONTENDERS:
-            command = [sys.executable, __file__, "--log", str(log), "--contender", name, "--repeat", str(given.repeat)]
+            command = [
+                sys.executable,
+                __file__,
+                "--log",
+                str(log),
+                "--contender",
+                name,
+                "--repeat",
+                str(given.repeat),
+            ]
             out = subprocess.run(command, check=True, capture_output=True, text=True, env=_environment())
             told = json.loads(out.stdout.splitlines()[-1])
             speed[name], answers[name] = rows / 1e6 / told["best"], told["answer"]
