@@ -1,0 +1,1 @@
+"""Pages and JSON API. `recore.web.app.create_app` makes the application."""
