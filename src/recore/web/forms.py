@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from recore import jsonio
 from recore.errors import BadInput
 from recore.method import Method
@@ -106,14 +108,14 @@ def fields(
     for name, entry in schema.get("properties", {}).items():
         kind, resolved, optional = _kind(entry, schema.get("$defs", {}))
         required = name in schema.get("required", ())
-        choices = tuple(_shown(item) for item in resolved.get("enum", ())) if kind == "choice" else ()
+        choices = tuple(shown(item) for item in resolved.get("enum", ())) if kind == "choice" else ()
         found.append(
             Field(
                 name=name,
                 kind=kind,
                 unit=entry.get("unit", ""),
                 help=texts.get(name) or entry.get("description", ""),
-                value=given[name] if given is not None and name in given else _shown(entry.get("default")),
+                value=given[name] if given is not None and name in given else shown(entry.get("default")),
                 required=required,
                 limits=_limits(resolved),
                 choices=("", *choices) if choices and (optional or required) else choices,
@@ -144,16 +146,16 @@ def _limits(entry: Mapping[str, Any]) -> str:
     low, high = entry.get("minimum"), entry.get("maximum")
     above, below = entry.get("exclusiveMinimum"), entry.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f"{_shown(low)} … {_shown(high)}"
+        return f"{shown(low)} … {shown(high)}"
     parts = [
-        f"{sign} {_shown(bound)}"
+        f"{sign} {shown(bound)}"
         for sign, bound in (("≥", low), (">", above), ("≤", high), ("<", below))
         if bound is not None
     ]
     return ", ".join(parts)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -209,17 +211,18 @@ def value_of(kind: str, text: str) -> Any:
 
 def problems(tool: Method[..., Any], given: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with each parameter, by name; empty when all is right."""
-    from pydantic import ValidationError
-
     try:
         tool.parameters.model_validate(dict(given))
     except ValidationError as error:
-        found: dict[str, str] = {}
-        for item in error.errors():
-            name = str(item["loc"][0]) if item["loc"] else ""
-            text = item["msg"].removeprefix("Value error, ")
-            if item["type"] == "missing":
-                text = "a value is wanted"
-            found.setdefault(name, text[:1].lower() + text[1:])
-        return found
+        return model_problems(error)
     return {}
+
+
+def model_problems(error: ValidationError) -> dict[str, str]:
+    """What a pydantic model found wrong, as one text by field name."""
+    found: dict[str, str] = {}
+    for item in error.errors():
+        name = str(item["loc"][0]) if item["loc"] else ""
+        text = "a value is wanted" if item["type"] == "missing" else item["msg"].removeprefix("Value error, ")
+        found.setdefault(name, text[:1].lower() + text[1:])
+    return found

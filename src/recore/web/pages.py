@@ -126,3 +126,8 @@ def reading(quantity: Quantity) -> tuple[str, str, str]:
         return f"{value:.6g}", f"{spread:.2g}", unit
     bare = str(Quantity(value, "1" if not isinstance(value, str | bool) else ""))
     return bare, "" if spread is None else "0", unit
+
+
+def error_page(request: Request, status: int, text: str) -> HTMLResponse:
+    """A page that says what was wrong."""
+    return page(request, "error.html", {"status": status, "text": text}, status=status)
