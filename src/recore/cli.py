@@ -127,7 +127,7 @@ def run(
 
     chosen = registry().get(method)
     given = _parameters(parameter or [], chosen.parameters_schema)
-    evidence = [open_file(path) for path in files or []]
+    evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
     with executor(on) as pool, _progress(f"{chosen.id}") as progress:
         outcome = chosen.run(evidence, given, executor=pool, progress=progress)
     if out is not None:

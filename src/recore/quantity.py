@@ -142,6 +142,8 @@ def units_of_suffix(name: str) -> tuple[str, tuple[str, ...]]:
 def convert(value: float, unit: str, to: str, *, difference: bool = False) -> float:
     """A number in another unit of the same kind, correctly rounded.
 
+    A float is taken as the shortest decimal that reads as it: 25.4 mm are exactly 1 in.
+
     With `difference` the offset between temperature scales is left out, as an uncertainty needs.
     """
     source, target = unit_of(unit), unit_of(to)
@@ -151,7 +153,7 @@ def convert(value: float, unit: str, to: str, *, difference: bool = False) -> fl
         raise BadInput(
             f"{value:g} {source} is a {_KIND_OF[source]}", right=f"a {_KIND_OF[target]} in {target} is wanted"
         )
-    exact = Fraction(value) * _FACTOR[source]
+    exact = Fraction(str(value)) * _FACTOR[source]
     if not difference:
         exact += _OFFSET_TO_KELVIN.get(source, Fraction(0)) - _OFFSET_TO_KELVIN.get(target, Fraction(0))
     return float(exact / _FACTOR[target])
@@ -219,7 +221,7 @@ class Quantity:
             raise BadInput("not a quantity", where=where, right="{value, unit, uncertainty?} is wanted")
         try:
             return cls(document["value"], document["unit"], document.get("uncertainty"))
-        except (BadInput, TypeError, ValueError) as error:
+        except (BadInput, TypeError, ValueError, AttributeError) as error:
             raise BadInput(str(error), where=where) from None
 
     @classmethod

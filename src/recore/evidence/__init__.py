@@ -1,0 +1,9 @@
+"""Raw evidence: files with their digest and capture record, their readers, and the store.
+
+Importing this room imports no numerics; NumPy and Arrow come with the first table that is read.
+"""
+
+from recore.evidence.file import EvidenceFile, open_file
+from recore.evidence.table import Part, Table
+
+__all__ = ["EvidenceFile", "Part", "Table", "open_file"]

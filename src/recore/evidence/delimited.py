@@ -1,0 +1,236 @@
+"""CSV and TSV tables, streamed."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recore.errors import BadInput
+from recore.evidence.column import Column, why_not_number
+from recore.evidence.memory_table import check_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HEAD = 2**20
+_BLOCK = 2**22
+_INT64 = range(-(2**63), 2**63)
+_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_WHOLE = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True)
+class DelimitedSource:
+    """A text table with a header line; `delimiter` is a comma (CSV) or a tab (TSV)."""
+
+    path: Path
+    name: str
+    delimiter: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "name": self.name, "delimiter": self.delimiter}
+
+    @cached_property
+    def _header(self) -> tuple[tuple[str, ...], int]:
+        return _read_header(self.path, self.name, self.delimiter)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._header[0]
+
+    def part_rows(self) -> list[int] | None:
+        return None
+
+    def scan(self, wanted: Sequence[Column], part: int | None, rows: int) -> Iterator[list[Any]]:
+        import pyarrow as pa
+
+        names = [f"c{column.position}" for column in wanted]
+        types = {name: _arrow_type(column) for name, column in zip(names, wanted, strict=True)}
+        read = 0
+        try:
+            for batch in self._reader(types):
+                arrays = [batch.column(name) for name in names]
+                for first in range(0, batch.num_rows, rows):
+                    yield [array.slice(first, rows) for array in arrays]
+                read += batch.num_rows
+        except pa.ArrowInvalid as error:
+            raise self._diagnosed(wanted, read, error) from None
+
+    def raw(self, positions: Sequence[int]) -> pa.Table:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        read, parse, convert = self._options({f"c{position}": None for position in positions})
+        try:
+            table = arrow_csv.read_csv(self.path, read, parse, convert)
+        except pa.ArrowInvalid as error:
+            raise self._diagnosed([], 0, error) from None
+        return table.rename_columns([self.columns[position] for position in positions])
+
+    def place(self, row: int) -> str:
+        with self._text() as lines:
+            records = csv.reader(lines, delimiter=self.delimiter)
+            next(itertools.islice(filter(None, records), row + 1, None), None)
+            return f"line {records.line_num}"
+
+    def _text(self) -> Any:
+        return self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+    def _reader(self, types: dict[str, Any]) -> Any:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        try:
+            return arrow_csv.open_csv(self.path, *self._options(types))
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return []
+            raise
+
+    def _options(self, types: dict[str, Any]) -> tuple[Any, Any, Any]:
+        from pyarrow import csv as arrow_csv
+
+        columns, lines = self._header
+        return (
+            arrow_csv.ReadOptions(
+                column_names=[f"c{i}" for i in range(len(columns))], skip_rows=lines, block_size=_BLOCK
+            ),
+            arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
+            arrow_csv.ConvertOptions(
+                include_columns=list(types),
+                column_types={name: kind for name, kind in types.items() if kind is not None},
+                null_values=[""],
+            ),
+        )
+
+    def _diagnosed(self, wanted: Sequence[Column], read: int, error: Exception) -> BadInput:
+        """What a person must know about the first record that could not be read, after `read` good ones."""
+        width = len(self.columns)
+        with self._text() as lines:
+            records = csv.reader(lines, delimiter=self.delimiter)
+            try:
+                for record in itertools.islice(filter(None, records), read + 1, None):
+                    where = f"{self.name}, line {records.line_num}"
+                    if len(record) != width:
+                        return _ragged(record, width, where, self.delimiter)
+                    for column in wanted:
+                        if bad := _bad_cell(record[column.position], column):
+                            where = f"{self.name}, column {column.stored!r}, line {records.line_num}"
+                            return BadInput(bad[0], where=where, right=bad[1])
+            except csv.Error as broken:
+                return BadInput(
+                    f"cannot be split into fields ({broken})",
+                    where=f"{self.name}, line {records.line_num}",
+                    right="look for a quotation mark that is not closed",
+                )
+        return BadInput(
+            f"cannot be read ({error})", where=self.name, right="export the table again as UTF-8 CSV"
+        )
+
+
+def _arrow_type(column: Column) -> Any:
+    import pyarrow as pa
+
+    if column.kind in ("time", "text"):
+        return pa.string()
+    return pa.int64() if column.kind == "integer" and column.unit is None else pa.float64()
+
+
+def _read_header(path: Path, file: str, delimiter: str) -> tuple[tuple[str, ...], int]:
+    """Column names and the number of lines up to the first row of values."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    text = _decoded(head, file, whole=len(head) < _HEAD)
+    if not text.strip():
+        raise BadInput("the file is empty", where=file, right="a header line and rows of values are wanted")
+    start = text.lstrip()[:200]
+    if re.match(r"<\w|<[!?]", start):
+        raise BadInput("holds HTML or XML", where=file, right="export the table as CSV")
+    if re.match(r"\{\s*\"|\[\s*[\[{\"\d-]", start):
+        raise BadInput("holds JSON", where=file, right="give the file the ending .json")
+    lines = text.splitlines(keepends=True)
+    if lines[0].endswith("\r"):
+        raise BadInput(
+            "lines end with a bare carriage return", where=file, right="end lines with a line feed"
+        )
+    records = csv.reader(iter(text.split("\n")), delimiter=delimiter)
+    try:
+        names = next(filter(lambda record: any(cell.strip() for cell in record), records))
+    except csv.Error as error:
+        raise BadInput(
+            f"the header cannot be split into names ({error})",
+            where=f"{file}, line 1",
+            right="check its quotes",
+        ) from None
+    where = f"{file}, line {records.line_num}"
+    other = [mark for mark in _NAMES if mark != delimiter and mark in names[0]]
+    if len(names) == 1 and other:
+        raise BadInput(
+            f"columns are separated by {_NAMES[other[0]]}",
+            where=where,
+            right=f"separate them by {_NAMES[delimiter]} and write decimals with a point"
+            + (", or give the file the ending .tsv" if other[0] == "\t" else ""),
+        )
+    if all(_is_number(name) for name in names):
+        raise BadInput("the first line holds numbers", where=where, right="the first line names the columns")
+    return check_names(names, file), records.line_num
+
+
+def _decoded(head: bytes, file: str, *, whole: bool) -> str:
+    import codecs
+
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4096]:
+        raise BadInput(
+            "the text is UTF-16 or binary (byte 0)" if head[0] >= 0xFE else f"byte {head.index(0)} is NUL",
+            where=f"{file}, line 1",
+            right="save the table as UTF-8 text",
+        )
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=whole)
+    except UnicodeDecodeError as error:
+        start = error.start + (3 if head.startswith(b"\xef\xbb\xbf") else 0)
+        raise _not_utf8(file, start, head.count(b"\n", 0, start) + 1) from None
+
+
+def _not_utf8(file: str, byte: int | None, line: int) -> BadInput:
+    what = f"byte {byte} is not UTF-8" if byte is not None else "is not UTF-8"
+    return BadInput(what, where=f"{file}, line {line}", right="save the table as UTF-8 text")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ragged(record: list[str], width: int, where: str, delimiter: str) -> BadInput:
+    right = f"as many as the header names: {width}"
+    if (
+        delimiter == ","
+        and len(record) > width
+        and sum(cell.strip().lstrip("+-").isdigit() for cell in record) > width
+    ):
+        right += "; a decimal is written with a point, not with a comma"
+    return BadInput(f"the row has {len(record)} field{'s' * (len(record) != 1)}", where=where, right=right)
+
+
+def _bad_cell(cell: str, column: Column) -> tuple[str, str] | None:
+    if re.search("[\udc80-\udcff]", cell):
+        return "is not UTF-8", "save the table as UTF-8 text"
+    if column.kind in ("time", "text"):
+        return None
+    if column.kind == "integer" and column.unit is None:
+        if _WHOLE.fullmatch(cell.strip()):
+            return (
+                None if int(cell) in _INT64 else (f"{cell.strip()} does not fit into 64 bits", column.wanted)
+            )
+        return why_not_number(cell, column)
+    return None if _is_number(cell) and "_" not in cell else why_not_number(cell, column)

@@ -1,0 +1,86 @@
+"""Parquet tables, read row group by row group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recore.errors import BadInput
+from recore.evidence.column import Column
+from recore.evidence.memory_table import check_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# a column chunk beyond this is streamed page by page instead of being fetched whole
+_LARGE_CHUNK = 2**26
+_PAGE_BUFFER = 2**20
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """A Parquet file; only its footer is read before a column is asked for."""
+
+    path: Path
+    name: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "name": self.name}
+
+    @cached_property
+    def _footer(self) -> Any:
+        import pyarrow.parquet as pq
+
+        with self._readable(), pq.ParquetFile(self.path) as file:
+            return file.metadata, file.schema_arrow
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return check_names(self._footer[1].names, self.name)
+
+    def part_rows(self) -> list[int] | None:
+        metadata = self._footer[0]
+        return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+
+    def scan(self, wanted: Sequence[Column], part: int | None, rows: int) -> Iterator[list[Any]]:
+        import pyarrow.parquet as pq
+
+        metadata, schema = self._footer
+        groups = list(range(metadata.num_row_groups)) if part is None else [part]
+        names = [schema.names[column.position] for column in wanted]
+        large = any(
+            metadata.row_group(group).total_byte_size > _LARGE_CHUNK * len(schema.names) for group in groups
+        )
+        with self._readable(), pq.ParquetFile(self.path, buffer_size=_PAGE_BUFFER if large else 0) as file:
+            for group in groups:
+                if metadata.row_group(group).num_rows:
+                    for batch in file.iter_batches(
+                        rows, row_groups=[group], columns=list(dict.fromkeys(names))
+                    ):
+                        yield [batch.column(name) for name in names]
+
+    def raw(self, positions: Sequence[int]) -> pa.Table:
+        import pyarrow.parquet as pq
+
+        names = [self._footer[1].names[position] for position in positions]
+        with self._readable(), pq.ParquetFile(self.path) as file:
+            return file.read(columns=names).select(names)
+
+    def place(self, row: int) -> str:
+        return f"row {row + 1}"
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BadInput(
+                f"is not whole Parquet ({reason})", where=self.name, right="copy or export the file again"
+            ) from None
