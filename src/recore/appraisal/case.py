@@ -120,7 +120,7 @@ def _artifact(name: str, outcomes: dict[str, Outcome], scratch: Path) -> Evidenc
         if wanted in (entry["name"], entry["file"]):
             path = scratch / f"{entry['sha256']}-{entry['file']}"
             path.write_bytes(outcomes[step].artifacts[entry["file"]])
-            return open_file(path, name=name)
+            return open_file(path, name=f"{step}:{entry['file']}")
     there = ", ".join(entry["name"] for entry in outcomes[step].finding.artifacts) or "none"
     raise BadInput(f"step {step!r} has no artifact {wanted!r}", where=name, right=f"there is: {there}")
 
