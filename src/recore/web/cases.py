@@ -75,7 +75,9 @@ async def create(request: Request) -> Response:
 @router.get("/cases/{id}/edit")
 def edit(request: Request, id: int) -> Response:
     row = workspace_of(request).cases.get(id)
-    given: dict[str, Any] = {name: value for name, value in row.machine.model_dump().items() if value is not None}
+    given: dict[str, Any] = {
+        name: value for name, value in row.machine.model_dump().items() if value is not None
+    }
     given["aliases"] = "\n".join(row.machine.aliases)
     if row.machine.hours is not None:
         given["hours"] = f"{row.machine.hours:g}"
@@ -280,7 +282,9 @@ def new_step(request: Request, id: int) -> Response:
     name = request.query_params.get("method", "")
     used = {step.id for step in workspace_of(request).cases.document(id).step}
     stem = registry().get(name).id.rpartition(".")[2]
-    free = next(word for n in range(1, len(used) + 3) if (word := stem if n == 1 else f"{stem}-{n}") not in used)
+    free = next(
+        word for n in range(1, len(used) + 3) if (word := stem if n == 1 else f"{stem}-{n}") not in used
+    )
     return _step_form(request, id, name, {"step_id": free, "component": ""}, {}, {}, {})
 
 

@@ -90,5 +90,3 @@ def plot(request: Request, key: str) -> Response:
 @router.get("/findings/{key}/files/{file}")
 def artifact(request: Request, key: str, file: str) -> Response:
     return attachment(workspace_of(request).findings.artifact(key, file), file)
-
-

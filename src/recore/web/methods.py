@@ -88,7 +88,10 @@ async def run(request: Request, name: str) -> Response:
     tool = await run_in_threadpool(registry().get, name)
     received = await page_form(request)
     chosen = {
-        item.name: [*received.form.all(f"kept.{item.name}"), *(f.sha256 for f in received.files(f"file.{item.name}"))]
+        item.name: [
+            *received.form.all(f"kept.{item.name}"),
+            *(f.sha256 for f in received.files(f"file.{item.name}")),
+        ]
         for item in tool.inputs
     }
     parameters, typed, errors = forms.parameters(tool, received.form.fields)
@@ -109,7 +112,15 @@ async def run(request: Request, name: str) -> Response:
             if not problem:
                 return see(result_address(job) or f"/jobs/{job.id}")
     return await run_in_threadpool(
-        _form, request, name, given=typed, kept=[], chosen=chosen, errors=errors, error=problem, received=received
+        _form,
+        request,
+        name,
+        given=typed,
+        kept=[],
+        chosen=chosen,
+        errors=errors,
+        error=problem,
+        received=received,
     )
 
 

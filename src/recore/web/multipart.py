@@ -165,7 +165,9 @@ def read_form(
         return form
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise BadInput(
-            f"content type {kind.decode('latin-1')!r}", where="header Content-Type", right="send multipart/form-data"
+            f"content type {kind.decode('latin-1')!r}",
+            where="header Content-Type",
+            right="send multipart/form-data",
         )
     parts, count, checked = _Parts(chunks, options[b"boundary"]), 0, False
     while (event := parts.next()) is not None:
@@ -217,7 +219,9 @@ def _bounded(request: Request, limit: int) -> Iterator[bytes]:
     declared = request.headers.get("content-length", "0")
     total = int(declared) if declared.isdecimal() else 0
     if total > limit:
-        raise TooLarge(f"the upload has {total} bytes", where="form", right=f"at most {limit} bytes are taken")
+        raise TooLarge(
+            f"the upload has {total} bytes", where="form", right=f"at most {limit} bytes are taken"
+        )
     total = 0
     while True:
         try:

@@ -61,13 +61,17 @@ def page(
         path = request.url.path if request.method == "GET" else "/"
         return f"{path}?{urlencode([*rest, *change.items()])}"
 
-    html = environment(language).get_template(template).render(
-        **(context or {}),
-        path=request.url.path,
-        language=language,
-        theme=theme,
-        here=here,
-        token=token_for(request.app.state.secret, request.state.visitor),
+    html = (
+        environment(language)
+        .get_template(template)
+        .render(
+            **(context or {}),
+            path=request.url.path,
+            language=language,
+            theme=theme,
+            here=here,
+            token=token_for(request.app.state.secret, request.state.visitor),
+        )
     )
     response = HTMLResponse(html, status)
     response.headers["Content-Language"] = language

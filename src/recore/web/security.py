@@ -62,9 +62,7 @@ class Guard:
                     out.setdefault(name, value)
                 if not known and out.get("content-type", "").startswith("text/html"):
                     secure = "; Secure" if scope.get("scheme") == "https" else ""
-                    out.append(
-                        "set-cookie", f"{COOKIE}={visitor}; Path=/; HttpOnly; SameSite=Strict{secure}"
-                    )
+                    out.append("set-cookie", f"{COOKIE}={visitor}; Path=/; HttpOnly; SameSite=Strict{secure}")
             await send(message)
 
         problem = self._problem(scope, headers)
@@ -120,7 +118,9 @@ def check_token(secret: bytes, visitor: str, given: str) -> None:
     """
     if not hmac.compare_digest(token_for(secret, visitor), given):
         raise BadInput(
-            "the form has no valid token", where="form", right="open the page again and send the form once more"
+            "the form has no valid token",
+            where="form",
+            right="open the page again and send the form once more",
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import socket
 import sys
 
 from recore.errors import BadInput
@@ -34,17 +36,36 @@ def serve(
     from recore.workspace import Runner, Workspace
 
     names = [*LOCAL_HOSTS, *allowed_hosts, *os.environ.get("RECORE_ALLOWED_HOSTS", "").split(",")]
+    listening = _listening(host, port)
+    shown = f"[{host}]" if ":" in host else host
     if not _is_local(host):
-        names.append(f"[{host}]" if ":" in host else host)
-        print(
-            f"recore: {host} can be reached from the network, and there is no login", file=sys.stderr
-        )  # noqa: T201
-    with Workspace.open(database, store) as workspace, Runner(workspace):
+        names.append(shown)
+        _say(f"{host} can be reached from the network, and there is no login")
+    with listening, Workspace.open(database, store) as workspace, Runner(workspace):
         app = create_app(workspace, allowed_hosts=[name.strip() for name in names if name.strip()])
-        server = uvicorn.Server(
-            uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False)
-        )
-        try:
-            server.run(sockets=[_listening(host, port)])
-        except KeyboardInterrupt:
-            return
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+        _say(f"open http://{shown}:{listening.getsockname()[1]}/ in a browser; Ctrl-C stops it")
+        # uvicorn raises the interrupt again when it has shut down in order
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise BadInput(
+            f"cannot listen on {host} port {port} ({error.strerror})", right="choose another --port or --host"
+        ) from None
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say(text: str) -> None:
+    print(f"recore: {text}", file=sys.stderr, flush=True)  # noqa: T201

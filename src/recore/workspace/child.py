@@ -139,6 +139,14 @@ def _issued(appraisal: Any, payload: dict[str, Any], store: Store) -> dict[str, 
         }
 
 
+def _verify(payload: dict[str, Any], store: Store, progress: Progress) -> dict[str, Any]:
+    from recore.passport import verify
+
+    bundle = store.get(payload["sha256"]).path
+    found = verify(bundle, payload["level"], expected_issuer=payload["issuer"], progress=progress)
+    return found.json()
+
+
 def _passphrase() -> bytes | None:
     word = os.environ.get("RECORE_PASSPHRASE")
     return None if word is None else word.encode()
@@ -172,6 +180,7 @@ def _named(store: Store, sha256: str, name: str, capture: Capture | None = None)
 KINDS: dict[str, Callable[[dict[str, Any], Store, Progress], dict[str, Any]]] = {
     "run": _run,
     "appraisal": _appraisal,
+    "verify": _verify,
 }
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Jobs(Repository):
 
         Parameters
         ----------
-        kind : 'run' or 'appraisal'
+        kind : 'run', 'appraisal' or 'verify'
         payload : what to do, as JSON
         key : while a job with the same key waits or runs, that one is returned and no new one is made
         result : when it is known already, the job is done at once

@@ -149,6 +149,8 @@ class Runner:
         """Write what the child found; its files are in the store already."""
         if job.kind == "run":
             return {"finding": self._finding(result)}, {}
+        if job.kind == "verify":
+            return result, {}
         passport = result["passport"]
         if passport is not None:
             bundle = self._workspace.store.get(passport["sha256"]).path

@@ -131,6 +131,22 @@ class Workspace:
         }
         return self.jobs.submit("appraisal", payload, jsonio.digest(payload))
 
+    def submit_verification(
+        self, sha256: str, *, name: str, level: str = "L4", issuer: str | None = None
+    ) -> JobRow:
+        """Verify a bundle of the store in the background; the result is the verification's JSON.
+
+        Parameters
+        ----------
+        sha256 : of the bundle, which need not be a passport of this workspace
+        name : file name that the sender gave it
+        level : 'L0', 'L1', 'L3' or 'L4'
+        issuer : DID that is expected; any other fails
+        """
+        self.store.get(sha256)
+        payload = {"sha256": sha256, "name": name, "level": level, "issuer": issuer}
+        return self.jobs.submit("verify", payload)
+
     def sweep(self, older_than: timedelta = SAFE_FOR) -> list[str]:
         """Remove files that nothing refers to: left-overs of a process that was killed.
 
