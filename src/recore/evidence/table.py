@@ -116,17 +116,17 @@ class Table:
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """A column of finite numbers in the unit that `name` ends with; float64 [rows], yours to change."""
-        values: NDArray[np.float64] = self._column(name, "float")
+        values: NDArray[np.float64] = self.array(name, "float")
         return values
 
     def integers(self, name: str) -> NDArray[np.int64]:
         """A column of whole numbers; int64 [rows]."""
-        values: NDArray[np.int64] = self._column(name, "integer")
+        values: NDArray[np.int64] = self.array(name, "integer")
         return values
 
     def times(self, name: str) -> NDArray[np.datetime64]:
         """A column of instants; datetime64[us] [rows] in UTC. A time without a zone is taken as UTC."""
-        values: NDArray[np.datetime64] = self._column(name, "time")
+        values: NDArray[np.datetime64] = self.array(name, "time")
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -185,7 +185,8 @@ class Table:
         found = [find(self.columns, name, "text", self.name) for name in names]
         return self.source.raw([column.position for column in found]).rename_columns(list(names))
 
-    def _column(self, name: str, kind: Kind) -> Any:
+    def array(self, name: str, kind: Kind = "float") -> Any:
+        """A column as a NumPy array [rows] of the kind; yours to change."""
         import numpy as np
 
         chunks = [
