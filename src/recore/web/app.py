@@ -64,8 +64,7 @@ def create_app(
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _wrong_address)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _our_fault)
-    app.add_middleware(Guard, allowed_hosts=tuple(allowed_hosts))
+    app.add_middleware(Guard, on_failure=_our_fault, allowed_hosts=tuple(allowed_hosts))
     return app
 
 
@@ -100,7 +99,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _our_fault(request: Request, error: Exception) -> Response:
+def _our_fault(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     told = BadInput("something went wrong in the server", right="try again; the log of the server tells more")
     return _told(request, 500, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,12 @@ _YEAR_S = 31_536_000
 
 
 @cache
+def asset(name: str) -> str:
+    """Address of a static file; it changes with the content, so that browsers may keep the file."""
+    return f"/static/{name}?{hashlib.sha256((ROOT / 'static' / name).read_bytes()).hexdigest()[:12]}"
+
+
+@cache
 def environment(language: str) -> Environment:
     """Templates of one language."""
     env = Environment(
@@ -40,7 +47,7 @@ def environment(language: str) -> Environment:
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.filters |= {"bytes": size_text, "utc": time_text, "reading": reading}
-    env.globals |= {"version": __version__, "languages": LANGUAGES, "themes": THEMES}
+    env.globals |= {"version": __version__, "asset": asset, "languages": LANGUAGES, "themes": THEMES}
     return env
 
 

@@ -11,12 +11,13 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recore.errors import BadInput
@@ -37,13 +38,23 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+STATIC_CACHE = "public, max-age=31536000, immutable"  # addresses of static files carry their digest
 
 
 class Guard:
-    """ASGI middleware that refuses foreign hosts and origins and writes the security headers."""
+    """ASGI middleware that refuses foreign hosts and origins and writes the security headers.
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = LOCAL_HOSTS) -> None:
-        self.app = app
+    It also answers what fails in the application, because whatever stands further out writes no headers.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        on_failure: Callable[[Request, Exception], Response],
+        allowed_hosts: Iterable[str] = LOCAL_HOSTS,
+    ) -> None:
+        self.app, self.on_failure = app, on_failure
         self.allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,9 +66,15 @@ class Guard:
         visitor = known or secrets.token_hex(16)
         scope.setdefault("state", {})["visitor"] = visitor
 
+        begun = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
+                if scope["path"].startswith("/static/"):
+                    out.setdefault("Cache-Control", STATIC_CACHE)
                 for name, value in HEADERS.items():
                     out.setdefault(name, value)
                 if not known and out.get("content-type", "").startswith("text/html"):
@@ -66,11 +83,16 @@ class Guard:
             await send(message)
 
         problem = self._problem(scope, headers)
-        if problem is None:
-            await self.app(scope, receive, send_guarded)
-        else:
+        if problem is not None:
             status, error = problem
             await JSONResponse(complaint(error), status)(scope, receive, send_guarded)
+            return
+        try:
+            await self.app(scope, receive, send_guarded)
+        except Exception as failure:
+            if begun:
+                raise
+            await self.on_failure(Request(scope), failure)(scope, receive, send_guarded)
 
     def _problem(self, scope: Scope, headers: Headers) -> tuple[int, BadInput] | None:
         host = headers.get("host", "").lower()
