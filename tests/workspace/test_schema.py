@@ -58,9 +58,7 @@ def test_the_comparison_notices_a_difference(database_url: str) -> None:
     database.close()
 
 
-def test_a_migration_that_fails_leaves_nothing(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_fails_leaves_nothing(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import recore.workspace.migrations as migrations
 
     real = migrations.run
@@ -110,7 +108,9 @@ def test_a_database_at_head_is_opened_without_alembic(database_url: str, tmp_pat
 
 
 def test_two_processes_open_a_new_database_at_once(database_url: str, tmp_path: Path) -> None:
-    code = "import sys; from recore.workspace import Workspace; Workspace.open(sys.argv[1], sys.argv[2]).close()"
+    code = (
+        "import sys; from recore.workspace import Workspace; Workspace.open(sys.argv[1], sys.argv[2]).close()"
+    )
     command = [sys.executable, "-c", code, database_url, str(tmp_path / "store")]
     both = [subprocess.Popen(command) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
@@ -154,7 +154,9 @@ def test_sqlite_is_set_up_to_survive_a_power_cut(tmp_path: Path) -> None:
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
     database.close()
-    assert sqlite3.connect(tmp_path / "new" / "a.sqlite").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert sqlite3.connect(tmp_path / "new" / "a.sqlite").execute("PRAGMA journal_mode").fetchone() == (
+        "wal",
+    )
 
 
 def test_the_default_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

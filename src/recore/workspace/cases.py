@@ -20,7 +20,7 @@ from recore.workspace.database import Database
 from recore.workspace.errors import NotFound
 from recore.workspace.evidence import Evidence
 from recore.workspace.files import Files
-from recore.workspace.repository import Clock, Repository, digest, renamed, storable, utc_now
+from recore.workspace.repository import Clock, Repository, digest, storable, utc_now
 from recore.workspace.tables import CaseFileRow, CaseRow, ComponentRow, StepRow
 
 _Part = TypeVar("_Part", ComponentRow, CaseFileRow, StepRow)
@@ -247,13 +247,15 @@ def _parts(session: Session, kind: type[_Part], case_id: int) -> Sequence[_Part]
     return session.scalars(select(kind).where(kind.case_id == case_id).order_by(kind.position)).all()
 
 
-def opener(get: Callable[[str], EvidenceFile], files: Mapping[str, str]) -> Callable[[str], EvidenceFile]:
+def opener(
+    get: Callable[[str, str], EvidenceFile], files: Mapping[str, str]
+) -> Callable[[str], EvidenceFile]:
     """Function that opens the files of a case by name."""
 
     def open_evidence(file: str) -> EvidenceFile:
         if file not in files:
             raise BadInput(f"no file {file!r:.80} in the case", right=f"files: {', '.join(files) or 'none'}")
-        return renamed(get(files[file]), file)
+        return get(files[file], file)
 
     return open_evidence
 

@@ -14,21 +14,24 @@ import os
 import queue
 import resource
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from recore import jsonio
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile, Store
 from recore.method import Outcome, Progress
-from recore.model.case import Capture, Case
+from recore.model.case import Case
 from recore.registry import registry
-from recore.workspace.repository import renamed
+
+if TYPE_CHECKING:
+    from recore.appraisal.case import Appraisal
 
 REPORT_EVERY_S = 0.1
 REPORT, BUNDLE, PLOT = "report.html", "passport.zip", "plot.json"
@@ -91,7 +94,7 @@ def _answer(task: dict[str, Any], store: Store, memory_bytes: int, progress: Pro
 
 def _run(payload: dict[str, Any], store: Store, progress: Progress) -> dict[str, Any]:
     method = registry().get(payload["method"])
-    files = [_named(store, item["sha256"], item["name"]) for item in payload["evidence"]]
+    files = [store.get(item["sha256"], name=item["name"]) for item in payload["evidence"]]
     return _kept(method.run(files, payload["parameters"], progress=progress), store)
 
 
@@ -104,12 +107,13 @@ def _appraisal(payload: dict[str, Any], store: Store, progress: Progress) -> dic
     captures = {capture.file: capture for capture in case.evidence}
 
     def open_evidence(name: str) -> EvidenceFile:
-        return _named(store, payload["files"][name], name, captures.get(name))
+        file = store.get(payload["files"][name], name=name)
+        return dataclasses.replace(file, capture=captures.get(name))
 
     appraisal = appraise(
         case, open_evidence, load(None), date.fromisoformat(payload["as_of"]), progress=progress
     )
-    passport = _issued(appraisal, payload, store) if payload["key"] else None
+    passport = _issued(appraisal, payload["key"], store) if payload["key"] else None
     issuer, bundle = (passport["issuer"], passport["sha256"]) if passport else ("", "")
     report = render(appraisal, issuer=issuer, bundle_sha256=bundle).encode()
     return {
@@ -121,20 +125,17 @@ def _appraisal(payload: dict[str, Any], store: Store, progress: Progress) -> dic
     }
 
 
-def _issued(appraisal: Any, payload: dict[str, Any], store: Store) -> dict[str, Any]:
-    import tempfile
-
+def _issued(appraisal: Appraisal, key: str, store: Store) -> dict[str, Any]:
+    from recore.model.identity import machine_urn
     from recore.passport import issue, load_key
 
+    signing_key, machine = load_key(key, passphrase=_passphrase()), appraisal.case.machine
     with tempfile.TemporaryDirectory(prefix="recore-") as folder:
-        out = Path(folder) / BUNDLE
-        bundle = issue(
-            appraisal, load_key(payload["key"], passphrase=_passphrase()), out, now=datetime.now(UTC)
-        )
+        bundle = issue(appraisal, signing_key, Path(folder) / BUNDLE, now=datetime.now(UTC))
         return {
-            "sha256": store.put(out, BUNDLE).sha256,
-            "issuer": bundle.issuer,
-            "machine": bundle.machine,
+            "sha256": store.put(bundle.path, BUNDLE).sha256,
+            "issuer": signing_key.did,
+            "machine": machine_urn(machine.maker, machine.model, machine.serial),
             "grade": appraisal.grade.letter,
         }
 
@@ -171,10 +172,6 @@ def _key(outcome: Outcome) -> str:
         for item in finding.evidence
     ]
     return outcome.method.cache_key(evidence, finding.parameters)
-
-
-def _named(store: Store, sha256: str, name: str, capture: Capture | None = None) -> EvidenceFile:
-    return dataclasses.replace(renamed(store.get(sha256), name), capture=capture)
 
 
 KINDS: dict[str, Callable[[dict[str, Any], Store, Progress], dict[str, Any]]] = {

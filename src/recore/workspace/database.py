@@ -41,7 +41,9 @@ class Database:
                 right="pip install 'recore[postgres]'",
             ) from None
         # one reading transaction sees one moment; SQLite works so by itself
-        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        snapshot = (
+            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
         self._reader = self.engine.execution_options(**snapshot)
         self._writer = self.engine.execution_options(**{_WRITING: True})
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile
 from recore.model.case import Capture
-from recore.workspace.repository import FileSource, Repository, digest, renamed, storable
+from recore.workspace.repository import FileSource, Repository, digest, storable
 from recore.workspace.tables import EvidenceRow
 
 _FACTS = ("who", "instrument", "calibration", "place", "source", "licence", "synthetic")
@@ -99,7 +99,7 @@ class Evidence(Repository):
     def open(self, sha256: str) -> EvidenceFile:
         """The file itself, ready to be read by a method."""
         row = self.get(sha256)
-        return renamed(self._files.get(row.sha256), row.name)
+        return self._files.get(row.sha256, row.name)
 
     def checked(self, capture: Capture) -> Capture:
         """The capture with its moment in UTC (a moment without zone is UTC)."""

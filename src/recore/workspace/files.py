@@ -8,9 +8,8 @@ and no sweep runs meanwhile.
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +18,6 @@ from sqlalchemy.orm import Session
 
 from recore.evidence import EvidenceFile, Store
 from recore.workspace.database import Database
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Files:
@@ -36,8 +33,8 @@ class Files:
         os.utime(file.path, ns=(time.time_ns(), file.path.stat().st_mtime_ns))
         return file
 
-    def get(self, sha256: str) -> EvidenceFile:
-        return self.store.get(sha256)
+    def get(self, sha256: str, name: str) -> EvidenceFile:
+        return self.store.get(sha256, name=name)
 
     def require(self, session: Session, *digests: str) -> None:
         """Make sure that files are there and stay until the transaction ends.
@@ -60,17 +57,12 @@ class Files:
         with self._database.writing() as session:
             self._database.own_files(session)
             wanted = {sha256 for refer in references for sha256 in refer(session)}
-            for path, sha256 in self.stored():
+            for sha256 in set(self.store) - wanted:
+                path = self.store.get(sha256).path
                 status = path.stat()
                 age_s = time.time() - max(status.st_atime, status.st_mtime)
-                if sha256 not in wanted and age_s > older_than.total_seconds():
+                if age_s > older_than.total_seconds():
                     path.unlink()
-                    removed.append(sha256 or path.name)
+                    path.with_name(path.name + ".name").unlink(missing_ok=True)
+                    removed.append(sha256)
         return sorted(removed)
-
-    def stored(self) -> Iterator[tuple[Path, str]]:
-        """Every file below the store's folder with the SHA-256 its place stands for ('' for a left-over)."""
-        for path in self.store.folder.rglob("*"):
-            if path.is_file():
-                name = "".join(path.relative_to(self.store.folder).parts)
-                yield path, name if DIGEST.fullmatch(name) else ""

@@ -14,7 +14,7 @@ from recore import jsonio
 from recore.evidence import EvidenceFile
 from recore.finding import Finding
 from recore.workspace.errors import NotFound
-from recore.workspace.repository import Repository, digest, renamed
+from recore.workspace.repository import Repository, digest
 from recore.workspace.tables import ArtifactRow, FindingEvidenceRow, FindingRow
 
 PLOT = "plot.json"
@@ -89,7 +89,7 @@ class Findings(Repository):
         sha256 = self.get(key).plot_sha256
         if sha256 is None:
             return None
-        document: dict[str, Any] = jsonio.loads(self._files.get(sha256).path.read_bytes(), where=PLOT)
+        document: dict[str, Any] = jsonio.loads(self._files.get(sha256, PLOT).path.read_bytes(), where=PLOT)
         return document
 
     def artifact(self, key: str, file: str) -> EvidenceFile:
@@ -98,7 +98,7 @@ class Findings(Repository):
             row = session.get(ArtifactRow, (digest(key), file))
         if row is None:
             raise NotFound(f"no artifact {file!r:.80} of finding {key}")
-        return renamed(self._files.get(row.sha256), row.file)
+        return self._files.get(row.sha256, row.file)
 
     def references(self, session: Session) -> Iterable[str]:
         yield from session.scalars(select(ArtifactRow.sha256))

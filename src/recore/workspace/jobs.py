@@ -16,7 +16,7 @@ from recore.evidence import EvidenceFile
 from recore.workspace.database import Database
 from recore.workspace.errors import NotFound
 from recore.workspace.files import Files
-from recore.workspace.repository import Clock, Repository, renamed, storable, utc_now
+from recore.workspace.repository import Clock, Repository, storable, utc_now
 from recore.workspace.tables import JobFileRow, JobRow
 
 LEASE = timedelta(seconds=30)
@@ -231,7 +231,7 @@ class Jobs(Repository):
             row = session.get(JobFileRow, (id, name))
         if row is None:
             raise NotFound(f"no file {name!r:.80} of job {id}")
-        return renamed(self._files.get(row.sha256), row.name)
+        return self._files.get(row.sha256, row.name)
 
     def references(self, session: Session) -> Iterable[str]:
         return session.scalars(select(JobFileRow.sha256))

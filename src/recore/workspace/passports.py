@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile
 from recore.workspace.errors import NotFound
-from recore.workspace.repository import Repository, digest, renamed, storable
+from recore.workspace.repository import Repository, digest, storable
 from recore.workspace.tables import PassportRow
 
 BUNDLE = "passport.zip"
@@ -89,7 +89,7 @@ class Passports(Repository):
 
     def open(self, sha256: str) -> EvidenceFile:
         """The bundle itself."""
-        return renamed(self._files.get(self.get(sha256).sha256), BUNDLE)
+        return self._files.get(self.get(sha256).sha256, BUNDLE)
 
     def references(self, session: Session) -> Iterable[str]:
         return session.scalars(select(PassportRow.sha256))

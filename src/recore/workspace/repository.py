@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,16 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from recore.errors import BadInput
-from recore.evidence import EvidenceFile
-from recore.finding import media_type
 from recore.workspace.database import Database
 from recore.workspace.errors import NotFound
-from recore.workspace.files import DIGEST, Files
+from recore.workspace.files import Files
 from recore.workspace.tables import Base
 
 Row = TypeVar("Row", bound=Base)
 Clock = Callable[[], datetime]
 FileSource = str | Path | BinaryIO
 MAX_PAGE = 1000
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def utc_now() -> datetime:
@@ -73,8 +72,3 @@ def storable(value: Any, *, where: str) -> Any:
         for item in value:
             storable(item, where=where)
     return value
-
-
-def renamed(file: EvidenceFile, name: str) -> EvidenceFile:
-    """The same file under another name, and the media type that goes with it."""
-    return dataclasses.replace(file, name=name, media_type=media_type(name))
