@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recore.errors import BadInput
-from recore.evidence.column import ISO, BadCell, Column, why_not_number
+from recore.evidence.column import ISO, Column
+from recore.evidence.values import BadCell, why_not_number
 
 if TYPE_CHECKING:
     import pyarrow as pa

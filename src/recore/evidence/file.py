@@ -110,6 +110,8 @@ def open_file(path: str | Path, *, name: str | None = None, capture: Capture | N
 
 def checked_name(name: str) -> str:
     """A file name that can stand in a finding."""
+    if not name or any(ord(letter) < 32 for letter in name):
+        raise BadInput("is not a file name", where=repr(name), right="rename the file")
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -79,7 +79,7 @@ class ParquetSource:
 
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BadInput(
                 f"is not whole Parquet ({reason})", where=self.name, right="copy or export the file again"

@@ -12,9 +12,10 @@ from typing import Any
 from recore.errors import BadInput
 from recore.evidence import formats
 from recore.evidence.array_fields import array_fields, array_of, filled, kind_of_array
+from recore.evidence.column import units_of
 from recore.evidence.file import EvidenceFile
 from recore.evidence.table import Table
-from recore.method import Evidence
+from recore.method import Evidence, Unit
 
 _MAX_LOADED = 2**30
 _LISTED = 8
@@ -22,7 +23,7 @@ _LISTED = 8
 
 def read(file: EvidenceFile, kind: Any) -> Any:
     """The content of a file as `kind`; see `EvidenceFile.read`."""
-    kind = _plain(kind, file)
+    kind, unit = _plain(kind, file)
     if kind is Any:
         return _by_media_type(file)
     origin = typing.get_origin(kind) or kind
@@ -35,7 +36,7 @@ def read(file: EvidenceFile, kind: Any) -> Any:
             return kind.from_table(formats.table(file))
         full_name = f"{origin.__module__.partition('.')[0]}.{origin.__name__}"
         if full_name == "numpy.ndarray":
-            return _array(file, kind)
+            return _array(file, kind, unit)
         if full_name == "pyarrow.Table":
             return formats.table(file).arrow()
         if dataclasses.is_dataclass(origin) and (fields := array_fields(origin)):
@@ -77,18 +78,19 @@ def _said(problem: Any) -> str:
     return f"field {field!r} = {problem['input']!r:.80}: {text}" if field else text
 
 
-def _plain(kind: Any, file: EvidenceFile) -> Any:
-    """The annotation without `Annotated` and `| None`; of several types, one that suits the format."""
+def _plain(kind: Any, file: EvidenceFile) -> tuple[Any, str | None]:
+    """The annotation without `Annotated` and `| None`, and its unit; of several types, one that suits."""
     if typing.get_origin(kind) is typing.Annotated:
-        return _plain(typing.get_args(kind)[0], file)
+        plain, inner = _plain(typing.get_args(kind)[0], file)
+        return plain, next((m.name for m in kind.__metadata__ if isinstance(m, Unit)), inner)
     if kind is None or kind is object or isinstance(kind, typing.TypeVar):
-        return Any
+        return Any, None
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(kind) if member is not types.NoneType]
         tabular = file.media_type in (formats.CSV, formats.TSV, formats.PARQUET)
         suited = [m for m in members if (m is Table or hasattr(m, "from_table")) == tabular]
         return _plain((suited or members)[0], file)
-    return kind
+    return kind, None
 
 
 def _by_media_type(file: EvidenceFile) -> Any:
@@ -107,7 +109,7 @@ def _by_media_type(file: EvidenceFile) -> Any:
     return _text(file) if file.media_type.startswith("text/") else _bytes(file)
 
 
-def _array(file: EvidenceFile, kind: Any) -> Any:
+def _array(file: EvidenceFile, kind: Any, unit: str | None) -> Any:
     if file.media_type == formats.NPY:
         return formats.stored_array(file)
     table = formats.table(file)
@@ -117,7 +119,9 @@ def _array(file: EvidenceFile, kind: Any) -> Any:
             where=file.name,
             right="give a table of one column or an .npy file",
         )
-    return array_of(table, table.columns[0], kind_of_array(kind) or "float", typing.get_origin(kind) or kind)
+    column = table.columns[0]
+    asked = f"{units_of(column)[0]} [{unit}]" if unit else column
+    return array_of(table, asked, kind_of_array(kind) or "float", typing.get_origin(kind) or kind)
 
 
 def _bytes(file: EvidenceFile) -> bytes:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from recore.errors import BadInput
-from recore.evidence.column import BadCell, Column, Kind, as_kind, find
+from recore.evidence.column import Column, Kind, find
+from recore.evidence.values import BadCell, as_kind
 
 if TYPE_CHECKING:
     import numpy as np

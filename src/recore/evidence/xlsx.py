@@ -86,6 +86,8 @@ def check(stream: BinaryIO, name: str) -> None:
     a shared text into each of its cells, so both products are bounded too.
     """
     magic = stream.read(4)
+    if stream.seek(0, 2) > MAX_INFLATED:
+        raise _too_large(f"has {stream.tell()} bytes", name)
     if magic == b"\xd0\xcf\x11\xe0":
         raise BadInput(
             "has a password or is an old .xls workbook",
@@ -148,11 +150,15 @@ def _inflated(stream: BinaryIO, member: zipfile.ZipInfo, name: str) -> Iterator[
             yield packed
             continue
         try:
-            while packed:
+            while packed and not inflater.eof:
                 yield inflater.decompress(packed, _CHUNK)
                 packed = inflater.unconsumed_tail
         except zlib.error as error:
             raise _broken(name, f"{member.filename!r}: {error}") from None
+        if inflater.eof:
+            break
+    if inflater is not None:
+        yield inflater.flush()
 
 
 class _Bounds:
