@@ -57,7 +57,7 @@ def _machine_form(
         "given": {**blank, **given},
         "errors": errors or {},
         "error": said,
-        "profiles": rules.profiles(),
+        "profiles": rules.load().profiles(),
     }
     return page(request, "case_form.html", context, status=422 if errors else 200)
 

@@ -101,7 +101,7 @@ async def capture(request: Request, sha256: str) -> Response:
         )
     row = await run_in_threadpool(workspace.evidence.get, sha256)
     stated = row.capture if said.capture is None else said.capture
-    blank = {name: None for name in FACTS} | {"synthetic": False} if said.capture is None else {}
+    blank = dict.fromkeys(FACTS) | {"synthetic": False} if said.capture is None else {}
     await run_in_threadpool(
         workspace.evidence.set_capture, sha256, stated.model_copy(update={"file": row.name, **blank})
     )

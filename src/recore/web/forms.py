@@ -69,18 +69,19 @@ def documentation(tool: Method[..., Any]) -> Documentation:
     texts: dict[str, str] = {}
     for title in ("Parameters", "Returns"):
         names: list[str] = []
-        for line in blocks.get(title, []):
+        for line in blocks.pop(title, []):
             entry = _ENTRY.match(line)
             if entry:
                 names = [name.strip(" *") for name in entry[1].split(",")]
                 texts.update(dict.fromkeys(names, entry[2].strip()))
-            elif line.strip():
+            elif line[:1].isspace():
                 for name in names:
                     texts[name] = f"{texts[name]} {line.strip()}".strip()
+            else:
+                # a paragraph that follows a section without a heading of its own ('Refuses …') belongs to all
+                blocks[""].append(line)
     paragraphs = {title: _paragraphs(block) for title, block in blocks.items()}
     front = paragraphs.pop("")
-    for title in ("Parameters", "Returns"):
-        paragraphs.pop(title, None)
     return Documentation(
         front[0] if front else "", front[1:], texts, {name: text for name, text in paragraphs.items() if text}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -46,7 +48,7 @@ def environment(language: str) -> Environment:
     )
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-    env.filters |= {"bytes": size_text, "utc": time_text, "reading": reading}
+    env.filters |= {"bytes": size_text, "utc": time_text, "reading": reading, "ticks": ticks}
     env.globals |= {"version": __version__, "asset": asset, "languages": LANGUAGES, "themes": THEMES}
     return env
 
@@ -121,6 +123,11 @@ def size_text(count: int) -> str:
 def time_text(when: datetime | None) -> str:
     """A moment in UTC, to the minute."""
     return "" if when is None else when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def ticks(text: str) -> Markup:
+    """Text of a docstring with what stands in backticks as code."""
+    return Markup(re.sub(r"`+([^`]+)`+", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def reading(quantity: Quantity) -> tuple[str, str, str]:

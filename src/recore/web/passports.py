@@ -14,12 +14,13 @@ from starlette.responses import Response
 from recore import jsonio
 from recore.finding import Finding
 from recore.web.evidence import attachment
-from recore.web.findings import captured, installed
+from recore.web.findings import captured
 from recore.web.pages import PER_PAGE, number_in, page
 from recore.web.receive import workspace_of
 from recore.workspace import PassportRow, Workspace
 
 router = APIRouter(include_in_schema=False)
+LOOK_AT = 200
 
 
 @lru_cache(maxsize=64)
@@ -45,7 +46,6 @@ def read(path: Path) -> dict[str, Any]:
         "valid_from": credential["validFrom"],
         "machine": machine,
         "as_of": subject["as_of"],
-        "profile": subject["case"]["grade"]["profile"],
         "grade": subject["grade"],
         "findings": findings,
         "evidence": subject["evidence"],
@@ -88,6 +88,7 @@ def passport(request: Request, sha256: str) -> Response:
         item["synthetic"] = item["name"] in said["synthetic"]
     context = {
         "passport": {**said, "findings": findings, "evidence": evidence},
+        "links": {item["id"]: item["key"] for item in findings if item["here"]},
         "sha256": sha256,
         "size": file.size,
         "file": "passport.zip",
@@ -97,14 +98,14 @@ def passport(request: Request, sha256: str) -> Response:
 
 
 def kept_as(workspace: Workspace, finding: Finding) -> str:
-    """Key of a finding in this workspace; '' where it is not here or cannot be made again."""
-    from recore.workspace.findings import key_of
-
-    tool = installed(finding)
-    if tool is None:
-        return ""
-    key = key_of(tool, finding)
-    return key if workspace.findings.find(key) else ""
+    """Key of an equal finding in this workspace; '' where there is none."""
+    digests = [item["sha256"] for item in finding.evidence]
+    for row in workspace.findings.list(method=finding.method, evidence=digests[0], limit=LOOK_AT):
+        kept = row.finding
+        if (kept.version, kept.parameters) == (finding.version, finding.parameters):
+            if [item["sha256"] for item in kept.evidence] == digests:
+                return row.key
+    return ""
 
 
 @router.get("/passports/{sha256}/bundle")
