@@ -151,4 +151,6 @@ def test_text_for_people() -> None:
     assert str(Quantity(0.9044)) == "0.9044"
     assert str(Quantity((1.5, 2), "mm")) == "1.5, 2 mm"
     assert str(Quantity("IE1")) == "IE1"
-    assert str(Quantity(1e20, "mm", 1.0)) == "1e+20 mm"
+    assert str(Quantity(1e20, "mm", 1.0)) == "(1e+20 ± 1) mm"
+    assert Quantity(38.23094398, "µm", 12.3).texts() == ("38", "12")
+    assert Quantity(5.0, "µm", 0.0).texts() == ("5", "0")

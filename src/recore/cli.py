@@ -407,15 +407,13 @@ def _print_finding(outcome: Outcome, out: Path | None) -> None:
     from rich.table import Table
 
     finding = outcome.finding
-    console = Console()
+    console = Console(emoji=False)
     console.print(f"[bold]{finding.method}@{finding.version}[/]  {finding.standard}")
     if finding.results:
         table = Table("result", "value", "unit", "U (k=2)", box=None, pad_edge=False)
         for name, quantity in finding.results.items():
-            value = quantity.json()["value"]
-            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            spread = "" if quantity.uncertainty is None else f"{quantity.uncertainty:.2g}"
-            table.add_row(name, shown, quantity.unit, spread)
+            value, spread = quantity.texts()
+            table.add_row(name, value, quantity.unit, spread)
         console.print(table)
     for word, notes in (("flag", finding.flags), ("refused", finding.refusals)):
         for note in notes:
@@ -428,7 +426,7 @@ def _print_finding(outcome: Outcome, out: Path | None) -> None:
 def _print_appraisal(document: dict[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     machine = document["machine"]
     console.print(f"{machine['maker']} {machine['model']}, serial {machine['serial']}", markup=False)
     console.print(f"Grade [bold]{document['grade']}[/] as of {document['as_of']}")
@@ -446,7 +444,7 @@ def _print_appraisal(document: dict[str, Any]) -> None:
 def _print_verification(result: Verification) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     document = result.json()
     for check in document["checks"]:
         word = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]unknown[/]"}[check["ok"]]

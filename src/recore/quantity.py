@@ -232,17 +232,26 @@ class Quantity:
             raise BadInput(f"{text!r} is not a number with a unit", right="write it as 40 MPa")
         return cls(float(match[1]), match[2] or "1")
 
+    def texts(self) -> tuple[str, str]:
+        """Value and uncertainty as a person writes them: U to two digits, the value to the same place.
+
+        The second is '' where no uncertainty is stated (GUM 7.2.6 on superfluous digits).
+        """
+        if isinstance(self.value, tuple):
+            return ", ".join(_short(item) for item in self.value), ""
+        spread = self.uncertainty
+        if spread is None or isinstance(self.value, bool | str):
+            return _short(self.value), ""
+        digits = 1 - math.floor(math.log10(spread)) if spread > 0 else 0
+        if spread == 0 or digits > 12 or abs(self.value) >= 1e15 or spread >= 1e15:
+            return _short(self.value), f"{spread:.2g}"
+        digits = max(0, digits)
+        return f"{self.value:.{digits}f}", f"{spread:.{digits}f}"
+
     def __str__(self) -> str:
         unit = "" if self.unit in ("1", "") else f" {self.unit}"
-        if isinstance(self.value, bool | str):
-            return str(self.value)
-        if isinstance(self.value, tuple):
-            return ", ".join(_short(item) for item in self.value) + unit
-        if self.uncertainty:
-            digits = max(0, 1 - math.floor(math.log10(self.uncertainty)))
-            if digits <= 12 and abs(self.value) < 1e15:
-                return f"({self.value:.{digits}f} ± {self.uncertainty:.{digits}f}){unit}"
-        return f"{_short(self.value)}{unit}"
+        value, spread = self.texts()
+        return f"({value} ± {spread}){unit}" if spread else f"{value}{unit}"
 
 
 def _short(value: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recore import __version__
 from recore.appraisal.case import Appraisal
 from recore.method import Outcome
@@ -29,14 +27,17 @@ def render(appraisal: Appraisal, *, issuer: str = "", bundle_sha256: str = "") -
         lstrip_blocks=True,
     )
     captures = {capture.file: capture for capture in appraisal.case.evidence}
+    invented = {
+        step.id
+        for step in appraisal.case.step
+        if any(name in captures and captures[name].synthetic for name in step.evidence)
+    }
     steps = [
         {
             "step": step,
             "finding": appraisal.findings[step.id],
             "summary": registry().get(step.method).summary,
             "picture": Markup(svg(appraisal.outcomes[step.id])),  # noqa: S704 - drawn by us, text escaped by the drawer
-            "captures": [captures.get(name) for name in step.evidence],
-            "synthetic": any(name in captures and captures[name].synthetic for name in step.evidence),
         }
         for step in appraisal.case.step
     ]
@@ -52,7 +53,7 @@ def render(appraisal: Appraisal, *, issuer: str = "", bundle_sha256: str = "") -
         issuer=issuer,
         bundle_sha256=bundle_sha256,
         version=__version__,
-        number=_number,
+        synthetic=invented,
     )
 
 
@@ -65,11 +66,3 @@ def svg(outcome: Outcome) -> str:
 
     drawn: str = vl_convert.vegalite_to_svg(specification)
     return drawn[drawn.index("<svg") :]
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_number(item) for item in value)
-    return str(value)

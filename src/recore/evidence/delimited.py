@@ -66,6 +66,9 @@ class DelimitedSource:
         except pa.ArrowInvalid as error:
             raise self._diagnosed(wanted, read, error) from None
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        return None
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv

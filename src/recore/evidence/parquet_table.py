@@ -55,13 +55,29 @@ class ParquetSource:
         large = any(
             metadata.row_group(group).total_byte_size > _LARGE_CHUNK * len(schema.names) for group in groups
         )
-        with self._readable(), pq.ParquetFile(self.path, buffer_size=_PAGE_BUFFER if large else 0) as file:
+        with (
+            self._readable(),
+            pq.ParquetFile(self.path, metadata=metadata, buffer_size=_PAGE_BUFFER if large else 0) as file,
+        ):
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(
                         rows, row_groups=[group], columns=list(dict.fromkeys(names))
                     ):
                         yield [batch.column(name) for name in names]
+
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        import pyarrow as pa
+
+        metadata, schema = self._footer
+        kind = schema.types[position]
+        if not pa.types.is_integer(kind) or metadata.num_columns != len(schema.names):
+            return None
+        chunk = metadata.row_group(part).column(position)
+        told = chunk.statistics
+        if not (told and told.has_min_max and told.has_null_count and told.null_count == 0):
+            return None
+        return pa.array([told.min], kind) if told.min == told.max else None
 
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow.parquet as pq

@@ -39,6 +39,11 @@ class Source(Protocol):
         """Arrow arrays of the wanted columns, in their order, batch after batch."""
         ...
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        """The value, as an array of one, that a column has in every row of a part; None where only
+        reading will tell."""
+        ...
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         """Columns as they are stored."""
         ...
@@ -64,6 +69,17 @@ class Part:
     index: int
     first_row: int
     rows: int | None
+
+    def constants(self, names: Sequence[str], kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+        """Those of the columns that hold one value throughout the part, as far as the file's own
+        statistics say so: they need not be read. Arguments as in `Table.batches`."""
+        found = {}
+        for name in names:
+            column = find(self.source.columns, name, (kinds or {}).get(name, "float"), self.source.name)
+            value = self.source.constant(column.position, self.index)
+            if value is not None:
+                found[name] = as_kind(value, column)[0].as_py()
+        return found
 
     def batches(
         self,

@@ -7,7 +7,7 @@ from math import hypot
 
 import numpy as np
 
-from recore.metrology.circles.circle import EPS, Circle, Floats, Indices, from_working_set, round_off
+from recore.metrology.circles.circle import Circle, Floats, Indices, from_working_set, round_off
 from recore.metrology.circles.least_squares import start_centre
 
 _STEPS = 1000
@@ -72,18 +72,24 @@ def _of_few(x: Floats, y: Floats, few: list[int]) -> tuple[float, float, float, 
             if centre is not None:
                 d = [hypot(x[k] - centre[0], y[k] - centre[1]) for k in few]
                 radius, holds = d[few.index(chosen[0])], max(d)
-                # round-off may leave no circle that holds all: then the one that misses least
-                found.append((max(0.0, holds - radius * (1 + 2 * EPS)), holds, size, centre, list(chosen)))
+                missed = holds - radius if holds - radius > round_off(radius) else 0.0
+                # should round-off leave no circle that holds all: the one that misses least
+                found.append((missed, holds, size, centre, list(chosen)))
     _, radius, _, centre, support = min(found)
     return *centre, radius, support
 
 
 def _through(x: Floats, y: Floats, chosen: tuple[int, ...]) -> tuple[float, float] | None:
     """Centre of the smallest circle through two or three points; None for three on a line."""
-    (x0, y0), (x1, y1), *third = ((float(x[k]), float(y[k])) for k in chosen)
-    if not third:
+    points = [(float(x[k]), float(y[k])) for k in chosen]
+    if len(points) == 2:
+        (x0, y0), (x1, y1) = points
         return (x0 + x1) / 2, (y0 + y1) / 2
-    ax, ay, bx, by = x1 - x0, y1 - y0, third[0][0] - x0, third[0][1] - y0
+    # counted from an end of the shortest side, a thin triangle loses no digits
+    sides = [hypot(points[k][0] - points[k - 1][0], points[k][1] - points[k - 1][1]) for k in range(3)]
+    k = sides.index(min(sides))
+    (x0, y0), (x1, y1), (x2, y2) = points[k - 1], points[k], points[k - 2]
+    ax, ay, bx, by = x1 - x0, y1 - y0, x2 - x0, y2 - y0
     double_area = 2 * (ax * by - ay * bx)
     if double_area == 0.0:
         return None

@@ -73,7 +73,7 @@ Response = tuple[Indices, Floats]
 
 
 def _all_points(rows: Floats, peaks: Indices, valleys: Indices) -> Iterator[Response]:
-    response: Floats = np.linalg.solve(rows.T @ rows, rows.T)
+    response = np.asarray(np.linalg.solve(rows.T @ rows, rows.T), dtype=np.float64)
     yield np.arange(len(rows)), response
 
 
@@ -83,7 +83,7 @@ def _zone_bases(rows: Floats, peaks: Indices, valleys: Indices) -> Iterator[Resp
         points = np.array([i for i, _ in four])
         signs = np.array([s for _, s in four])
         try:
-            inverse: Floats = np.linalg.inv(np.column_stack((rows[points], signs)))
+            inverse = np.asarray(np.linalg.inv(np.column_stack((rows[points], signs))), dtype=np.float64)
         except np.linalg.LinAlgError:
             continue
         if (inverse[3] * signs).min() >= -1e-9:
