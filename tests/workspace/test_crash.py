@@ -39,7 +39,7 @@ while True:
     workspace.jobs.finish(job, {"finding": row.sha256})
 """
 
-KILLS = 8
+KILLS = 5
 
 
 def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:
     for _ in range(KILLS):
         with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.0, 0.5))
+            time.sleep(chance.uniform(0.0, 0.4))
             writer.kill()
         with Workspace.open(database_url, tmp_path / "store") as workspace:
             assert workspace.check() == []
@@ -68,7 +68,7 @@ def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:
 def test_killed_while_the_database_is_made(database_url: str, tmp_path: Path) -> None:
     chance = random.Random(7)
     code = "import sys; print('up', flush=True); from recore.workspace import Workspace; Workspace.open(*sys.argv[1:])"
-    for _ in range(4):
+    for _ in range(3):
         with subprocess.Popen(
             [sys.executable, "-c", code, database_url, str(tmp_path / "store")], stdout=subprocess.PIPE
         ) as maker:

@@ -183,7 +183,7 @@ print(json.dumps(mine))
 
 
 def test_two_processes_never_get_the_same_job(workspace: Workspace, database_url: str, tmp_path: Any) -> None:
-    ids = {workspace.jobs.submit("run", {"n": n}).id for n in range(60)}
+    ids = {workspace.jobs.submit("run", {"n": n}).id for n in range(30)}
     command = [sys.executable, "-c", CLAIM_ALL, database_url, str(tmp_path / "store")]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in "ab"]
     for process in both:

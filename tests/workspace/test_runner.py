@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 
 from recore.errors import BadInput
 from recore.evidence import open_file
-from recore.model.case import Machine
+from recore.model.case import Capture, Component, Machine, Step
+from recore.passport import new_key
 from recore.workspace import EvidenceRow, JobRow, NotFound, Runner, Workspace
 
 
@@ -28,8 +30,16 @@ def real(database_url: str, tmp_path: Path, methods: object) -> Iterator[Workspa
 
 
 @pytest.fixture
-def evidence(real: Workspace) -> EvidenceRow:
-    return real.evidence.add(io.BytesIO(b"12345"), "five.txt")
+def local(tmp_path: Path, methods: object) -> Iterator[Workspace]:
+    """The same on SQLite alone, for what happens before the database is reached."""
+    with Workspace.open(f"sqlite:///{tmp_path / 'recore.sqlite'}", tmp_path / "store") as opened:
+        yield opened
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> EvidenceRow:
+    workspace: Workspace = request.getfixturevalue("real" if "real" in request.fixturenames else "local")
+    return workspace.evidence.add(io.BytesIO(b"12345"), "five.txt")
 
 
 def _ended(workspace: Workspace, job: JobRow) -> JobRow:
@@ -55,33 +65,33 @@ def test_a_run_ends_in_a_finding_that_is_remembered(
     assert real.findings.list(evidence=evidence.sha256)[0].key == row.key
 
 
-def test_a_refusal_is_a_finding(real: Workspace, evidence: EvidenceRow) -> None:
-    with Runner(real):
-        job = _ended(real, real.submit_run("test.refuses", [evidence.sha256], {}))
+def test_a_refusal_is_a_finding(local: Workspace, evidence: EvidenceRow) -> None:
+    with Runner(local):
+        job = _ended(local, local.submit_run("test.refuses", [evidence.sha256], {}))
     assert job.state == "done" and job.result is not None
-    assert real.findings.get(job.result["finding"]).finding.refusals[0].code == "NO"
+    assert local.findings.get(job.result["finding"]).finding.refusals[0].code == "NO"
 
 
-def test_mistakes_are_told_before_anything_runs(real: Workspace, evidence: EvidenceRow) -> None:
+def test_mistakes_are_told_before_anything_runs(local: Workspace, evidence: EvidenceRow) -> None:
     with pytest.raises(BadInput, match="no method"):
-        real.submit_run("test.unknown", [evidence.sha256], {})
+        local.submit_run("test.unknown", [evidence.sha256], {})
     with pytest.raises(BadInput, match="times"):
-        real.submit_run("test.length", [evidence.sha256], {"times": "many"})
+        local.submit_run("test.length", [evidence.sha256], {"times": "many"})
     with pytest.raises(NotFound):
-        real.submit_run("test.length", ["0" * 64], {})
-    assert real.jobs.count() == 0
+        local.submit_run("test.length", ["0" * 64], {})
+    assert local.jobs.count() == 0
 
 
-def test_no_job_harms_the_next(real: Workspace, evidence: EvidenceRow, methods: object) -> None:
+def test_no_job_harms_the_next(local: Workspace, evidence: EvidenceRow, methods: object) -> None:
     sha256 = [evidence.sha256]
-    with Runner(real, memory_bytes=2**31):
+    with Runner(local, memory_bytes=2**31):
         jobs = {
-            name: real.submit_run(f"test.{name}", sha256, {})
+            name: local.submit_run(f"test.{name}", sha256, {})
             for name in ("raises", "killed", "greedy", "length")
         }
-        jobs["wrong"] = real.submit_run("test.length", sha256 * 2, {})
-        jobs["odd"] = real.jobs.submit("odd", {})
-        ended = {name: _ended(real, job) for name, job in jobs.items()}
+        jobs["wrong"] = local.submit_run("test.length", sha256 * 2, {})
+        jobs["odd"] = local.jobs.submit("odd", {})
+        ended = {name: _ended(local, job) for name, job in jobs.items()}
     reasons = {name: (job.error or {}).get("what", job.state) for name, job in ended.items()}
     assert reasons["length"] == "done"
     assert reasons["raises"] == "the work failed: ZeroDivisionError: a mistake"
@@ -91,36 +101,36 @@ def test_no_job_harms_the_next(real: Workspace, evidence: EvidenceRow, methods: 
     assert "KeyError: 'odd'" in reasons["odd"]
 
 
-def test_progress_is_seen_and_a_cancelled_job_stops(real: Workspace, evidence: EvidenceRow) -> None:
-    with Runner(real, heartbeat_s=0.05):
-        job = real.submit_run("test.slow", [evidence.sha256], {"seconds": 60.0})
-        for row in real.jobs.watch(job.id):
+def test_progress_is_seen_and_a_cancelled_job_stops(local: Workspace, evidence: EvidenceRow) -> None:
+    with Runner(local, heartbeat_s=0.05):
+        job = local.submit_run("test.slow", [evidence.sha256], {"seconds": 60.0})
+        for row in local.jobs.watch(job.id):
             if row.doing.startswith("step "):
                 break
         assert row.state == "running"
         began = time.monotonic()
-        real.jobs.cancel(job.id)
-        after = real.submit_run("test.length", [evidence.sha256], {})
-        assert _ended(real, after).state == "done"
+        local.jobs.cancel(job.id)
+        after = local.submit_run("test.length", [evidence.sha256], {})
+        assert _ended(local, after).state == "done"
     assert time.monotonic() - began < 20
-    assert real.jobs.get(job.id).state == "cancelled"
-    assert real.findings.count() == 1
+    assert local.jobs.get(job.id).state == "cancelled"
+    assert local.findings.count() == 1
 
 
-def test_a_job_that_takes_too_long_is_stopped(real: Workspace, evidence: EvidenceRow) -> None:
-    with Runner(real, time_limit_s=1.0):
-        job = _ended(real, real.submit_run("test.slow", [evidence.sha256], {}))
+def test_a_job_that_takes_too_long_is_stopped(local: Workspace, evidence: EvidenceRow) -> None:
+    with Runner(local, time_limit_s=1.0):
+        job = _ended(local, local.submit_run("test.slow", [evidence.sha256], {}))
     assert job.state == "failed" and job.error is not None
     assert "stopped after 1 s" in job.error["what"]
 
 
-def test_what_runs_when_the_runner_stops_goes_back_in_line(real: Workspace, evidence: EvidenceRow) -> None:
-    job = real.submit_run("test.slow", [evidence.sha256], {"seconds": 60.0})
-    with Runner(real):
-        for row in real.jobs.watch(job.id):
+def test_what_runs_when_the_runner_stops_goes_back_in_line(local: Workspace, evidence: EvidenceRow) -> None:
+    job = local.submit_run("test.slow", [evidence.sha256], {"seconds": 60.0})
+    with Runner(local):
+        for row in local.jobs.watch(job.id):
             if row.state == "running":
                 break
-    assert (real.jobs.get(job.id).state, real.jobs.get(job.id).lease) == ("waiting", None)
+    assert (local.jobs.get(job.id).state, local.jobs.get(job.id).lease) == ("waiting", None)
 
 
 def test_results_do_not_depend_on_the_number_of_workers(real: Workspace, evidence: EvidenceRow) -> None:
@@ -135,19 +145,19 @@ def test_results_do_not_depend_on_the_number_of_workers(real: Workspace, evidenc
 
 
 def test_the_runner_outlives_a_database_that_is_away(
-    real: Workspace, evidence: EvidenceRow, monkeypatch: pytest.MonkeyPatch
+    local: Workspace, evidence: EvidenceRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = iter([OSError("away"), OSError("still away")])
-    claim = real.jobs.claim
+    claim = local.jobs.claim
 
     def unsteady(worker: str) -> JobRow | None:
         for failure in failures:
             raise failure
         return claim(worker)
 
-    monkeypatch.setattr(real.jobs, "claim", unsteady)
-    with Runner(real):
-        assert _ended(real, real.submit_run("test.length", [evidence.sha256], {})).state == "done"
+    monkeypatch.setattr(local.jobs, "claim", unsteady)
+    with Runner(local):
+        assert _ended(local, local.submit_run("test.length", [evidence.sha256], {})).state == "done"
 
 
 def test_a_finding_whose_files_are_gone_is_not_recorded(
@@ -162,10 +172,63 @@ def test_a_finding_whose_files_are_gone_is_not_recorded(
     assert job.state == "failed" and real.findings.count() == 0
 
 
-def test_a_case_without_steps_is_not_appraised(real: Workspace) -> None:
-    case_id = real.cases.create(Machine(maker="a", model="b", serial="c", family="d"), "open-condition").id
+def test_a_case_without_steps_is_not_appraised(local: Workspace) -> None:
+    case_id = local.cases.create(Machine(maker="a", model="b", serial="c", family="d"), "open-condition").id
     with pytest.raises(BadInput, match="add a step first"):
-        real.submit_appraisal(case_id)
+        local.submit_appraisal(case_id)
+
+
+def test_a_case_is_appraised_issued_and_verified(
+    real: Workspace, evidence: EvidenceRow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECORE_CONFIG", str(tmp_path / "config"))
+    key = new_key("mine")
+    real.evidence.set_capture(evidence.sha256, Capture(file="five.txt", who="Ann", synthetic=True))
+    case_id = real.cases.create(
+        Machine(maker="a", model="b", serial="c", family="d"), "open-condition", date(2026, 1, 1)
+    ).id
+    real.cases.attach(case_id, evidence.sha256)
+    real.cases.add_component(case_id, Component(id="whole", kind="machine"))
+    real.cases.add_step(
+        case_id, Step(id="one", component="whole", method="test.length", evidence=("five.txt",))
+    )
+    two = Step(
+        id="two", component="whole", method="test.length@2", evidence=("one:copy",), parameters={"times": 2}
+    )
+    real.cases.add_step(case_id, two)
+    with Runner(real):
+        plain = _ended(real, real.submit_appraisal(case_id))
+        assert plain.state == "done" and plain.result is not None, plain.error
+        assert plain.result["passport"] is None and real.passports.count() == 0
+        issued = _ended(real, real.submit_appraisal(case_id, key="mine"))
+        assert issued.state == "done" and issued.result is not None, issued.error
+        passport = real.passports.get(issued.result["passport"])
+        assert (passport.issuer, passport.case_id) == (key.did, case_id)
+        assert passport.grade == issued.result["grade"]["letter"]
+        checked = _ended(real, real.submit_verification(passport.sha256, issuer=key.did))
+        wrong = _ended(
+            real, real.submit_verification(passport.sha256, level="L1", issuer="did:key:z6MkOther")
+        )
+        keyless = _ended(real, real.submit_appraisal(case_id, key="none"))
+    assert checked.result is not None and checked.result["ok"], checked.result
+    assert wrong.result is not None and not wrong.result["ok"]
+    assert keyless.error is not None and "no such key" in keyless.error["what"]
+    assert issued.result["as_of"] == "2026-01-01"
+    assert issued.result["findings"].keys() == {"one", "two"}
+    second = real.findings.get(issued.result["findings"]["two"]).finding
+    assert (second.results["bytes"].value, second.evidence[0]["name"]) == (10, "one:copy.txt")
+    assert key.did in real.jobs.file(issued.id, "report.html").read(bytes).decode()
+    assert [p.sha256 for p in real.passports.list(case_id=case_id)] == [passport.sha256]
+    assert [j.id for j in real.jobs.list(kind="appraisal", case_id=case_id, state="done")] == [
+        issued.id,
+        plain.id,
+    ]
+    assert real.jobs.count(kind="appraisal", case_id=case_id) == 3
+    assert real.check() == []
+    with pytest.raises(NotFound):
+        real.submit_verification("0" * 64)
+    real.cases.remove(case_id)
+    assert real.jobs.get(issued.id).case_id is None
 
 
 SERVER = """
@@ -198,8 +261,6 @@ def test_a_killed_server_leaves_its_job_to_the_next(
     while _alive(working[0]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _alive(working[0]), "the child outlived its server"
-
-    from datetime import UTC, datetime, timedelta
 
     monkeypatch.setattr(real.jobs, "_clock", lambda: datetime.now(UTC) + timedelta(minutes=1))
     with Runner(real):

@@ -13,6 +13,7 @@ Workspace
     store: recore.evidence.Store · url: str (without password) · sweep(older_than=1 day) -> list[str] · check() -> list[str]
     submit_run(method, evidence, parameters) -> JobRow       "id" or "id@version"; SHA-256 digests; parameters are
                                                              checked here, a known finding makes the job done at once
+    submit_verification(sha256, *, name="passport.zip", level="L4", issuer=None) -> JobRow   of a bundle in the store
     submit_appraisal(case_id, *, as_of=None, key=None) -> JobRow    with the name of a signing key it also issues
 
 workspace.evidence
@@ -38,10 +39,11 @@ workspace.findings
 
 workspace.passports
     save(bundle, *, issuer, machine, grade, case_id=None, sha256=None) -> PassportRow   bundle: path or bytes
-    get(sha256) · list(machine=None, limit, offset) · count() · open(sha256) -> EvidenceFile
+    get(sha256) · list(machine=None, case_id=None, limit, offset) · count() · open(sha256) -> EvidenceFile
 
 workspace.jobs
-    submit(kind, payload, key=None) -> JobRow · get(id) · list(state=None, limit, offset) · count(state=None)
+    submit(kind, payload, key=None, result=None, case_id=None) -> JobRow · get(id)
+    list(state=None, kind=None, case_id=None, limit, offset) · count(state=None, kind=None, case_id=None)
     file(id, name) -> EvidenceFile ("report.html" of an appraisal)
     cancel(id) · watch(id, every_s=1.0) -> Iterator[JobRow] · subscribe(listener) -> unsubscribe
     for workers: claim(worker) · progress(job, share, doing) · finish(job, result) · fail(job, error) · recover() -> int
@@ -54,17 +56,24 @@ Rows are detached copies: changing one changes nothing that is stored.
     CaseRow(id, machine, profile, as_of, created_at, changed_at)
     FindingRow(key, method, version, finding, plot_sha256, created_at)
     PassportRow(sha256, issuer, machine, grade, case_id, issued_at)
-    JobRow(id, kind, payload, key, state, share, doing, result, error, attempts, created_at, started_at, finished_at)
+    JobRow(id, kind, payload, key, case_id, state, share, doing, result, error, attempts, created_at, started_at, finished_at)
 Job states: waiting → running → done | failed | cancelled; `error` is {"what", "where", "right"} as in BadInput.json().
-Job results: run {"finding": key}; appraisal {"grade": {…}, "findings": {step id: key}, "as_of": "…", "passport": sha256 or null}.
+Job results: run {"finding": key}; appraisal {"grade": {…}, "findings": {step id: key}, "as_of": "…", "passport": sha256 or null};
+    verify: Verification.json().
 Errors: BadInput (what a person can mend), NotFound (a BadInput for an id that is not here; HTTP 404).
 Times are UTC and aware.
 """
 
-from recore.workspace.errors import NotFound
-from recore.workspace.runner import Runner
-from recore.workspace.tables import CaseRow, EvidenceRow, FindingRow, JobRow, PassportRow
-from recore.workspace.workspace import Workspace
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recore.workspace.errors import NotFound
+    from recore.workspace.runner import Runner
+    from recore.workspace.tables import CaseRow, EvidenceRow, FindingRow, JobRow, PassportRow
+    from recore.workspace.workspace import Workspace
 
 __all__ = [
     "CaseRow",
@@ -76,3 +85,12 @@ __all__ = [
     "Runner",
     "Workspace",
 ]
+
+_HOMES = {"NotFound": "errors", "Runner": "runner", "Workspace": "workspace"}
+
+
+def __getattr__(name: str) -> object:
+    # the child process of a job lives in this package, and needs no database layer
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'tables')}"), name)

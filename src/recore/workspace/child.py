@@ -13,6 +13,7 @@ import json
 import os
 import queue
 import resource
+import signal
 import sys
 import tempfile
 import threading
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from recore.appraisal.case import Appraisal
 
 REPORT_EVERY_S = 0.1
+GRACE_S = 2.0
 REPORT, BUNDLE, PLOT = "report.html", "passport.zip", "plot.json"
 
 
@@ -41,6 +43,7 @@ def main() -> None:
     store, memory_bytes = Store(Path(sys.argv[1])), int(sys.argv[2])
     # data, not address space: Arrow and Numba map far more than they use
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what the work has started ends with it
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a method prints must not look like an answer
     tasks: queue.Queue[str] = queue.Queue()
@@ -52,7 +55,10 @@ def main() -> None:
 def _listen(tasks: queue.Queue[str]) -> None:
     for line in sys.stdin:
         tasks.put(line)
-    os._exit(0)  # the server is gone: so is the need for this work
+    # the server is gone, and so is the need for this work
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _say(answers: TextIO, message: dict[str, Any]) -> None:
@@ -143,9 +149,8 @@ def _issued(appraisal: Appraisal, key: str, store: Store) -> dict[str, Any]:
 def _verify(payload: dict[str, Any], store: Store, progress: Progress) -> dict[str, Any]:
     from recore.passport import verify
 
-    bundle = store.get(payload["sha256"]).path
-    found = verify(bundle, payload["level"], expected_issuer=payload["issuer"], progress=progress)
-    return found.json()
+    bundle = store.get(payload["sha256"], name=payload["name"]).path
+    return verify(bundle, payload["level"], expected_issuer=payload["issuer"], progress=progress).json()
 
 
 def _passphrase() -> bytes | None:

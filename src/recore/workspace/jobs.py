@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Select, Update, select, update
 from sqlalchemy.orm import Session
 
 from recore.evidence import EvidenceFile
@@ -39,7 +39,12 @@ class Jobs(Repository):
         self._listeners: list[Listener] = []
 
     def submit(
-        self, kind: str, payload: dict[str, Any], key: str | None = None, result: dict[str, Any] | None = None
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        key: str | None = None,
+        result: dict[str, Any] | None = None,
+        case_id: int | None = None,
     ) -> JobRow:
         """Put a job in line.
 
@@ -49,6 +54,7 @@ class Jobs(Repository):
         payload : what to do, as JSON
         key : while a job with the same key waits or runs, that one is returned and no new one is made
         result : when it is known already, the job is done at once
+        case_id : the case it is about
         """
         storable(payload, where=f"job {kind!r}")
         now = self._clock()
@@ -61,6 +67,7 @@ class Jobs(Repository):
                 kind=kind,
                 payload=payload,
                 key=key,
+                case_id=case_id,
                 state="waiting" if result is None else "done",
                 share=0.0 if result is None else 1.0,
                 doing="",
@@ -77,12 +84,19 @@ class Jobs(Repository):
         with self._database.reading() as session:
             return self._get(session, JobRow, id)
 
-    def list(self, state: str | None = None, limit: int = 50, offset: int = 0) -> Sequence[JobRow]:
-        """Newest first."""
-        return self._page(_in_state(state).order_by(JobRow.id.desc()), limit, offset)
+    def list(
+        self,
+        state: str | None = None,
+        kind: str | None = None,
+        case_id: int | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Sequence[JobRow]:
+        """Newest first; in one state, of one kind, about one case."""
+        return self._page(_such(state, kind, case_id).order_by(JobRow.id.desc()), limit, offset)
 
-    def count(self, state: str | None = None) -> int:
-        return self._count(_in_state(state))
+    def count(self, state: str | None = None, kind: str | None = None, case_id: int | None = None) -> int:
+        return self._count(_such(state, kind, case_id))
 
     def claim(self, worker: str) -> JobRow | None:
         """Take the oldest waiting job; None where nothing waits. No two workers ever get the same one."""
@@ -237,5 +251,9 @@ class Jobs(Repository):
         return session.scalars(select(JobFileRow.sha256))
 
 
-def _in_state(state: str | None) -> Any:
-    return select(JobRow) if state is None else select(JobRow).where(JobRow.state == state)
+def _such(state: str | None, kind: str | None, case_id: int | None) -> Select[JobRow]:
+    statement = select(JobRow)
+    for column, wanted in ((JobRow.state, state), (JobRow.kind, kind), (JobRow.case_id, case_id)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement

@@ -77,11 +77,15 @@ class Passports(Repository):
         with self._database.reading() as session:
             return self._get(session, PassportRow, digest(sha256))
 
-    def list(self, machine: str | None = None, limit: int = 50, offset: int = 0) -> Sequence[PassportRow]:
-        """Newest first; of one machine."""
+    def list(
+        self, machine: str | None = None, case_id: int | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[PassportRow]:
+        """Newest first; of one machine, or issued from one case."""
         statement = select(PassportRow).order_by(PassportRow.issued_at.desc(), PassportRow.sha256)
         if machine is not None:
             statement = statement.where(PassportRow.machine == machine)
+        if case_id is not None:
+            statement = statement.where(PassportRow.case_id == case_id)
         return self._page(statement, limit, offset)
 
     def count(self) -> int:

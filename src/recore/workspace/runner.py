@@ -9,11 +9,13 @@ import json
 import logging
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +29,7 @@ MEMORY_BYTES = 4 * 2**30
 TIME_LIMIT_S = 3600.0
 HEARTBEAT_S = 2.0
 IDLE_S = 1.0
+GRACE_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +150,10 @@ class Runner:
 
     def _record(self, job: JobRow, result: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Write what the child found; its files are in the store already."""
-        if job.kind == "run":
-            return {"finding": self._finding(result)}, {}
         if job.kind == "verify":
             return result, {}
+        if job.kind == "run":
+            return {"finding": self._finding(result)}, {}
         passport = result["passport"]
         if passport is not None:
             bundle = self._workspace.store.get(passport["sha256"]).path
@@ -197,10 +200,22 @@ class Child:
         return message if message is not None else {"error": self._obituary()}
 
     def kill(self) -> None:
+        """End the process and what it has started; it is asked first, and not for long."""
         process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._follower.join()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            with suppress(BrokenPipeError):  # a task that the process did not live to read
+                stream.close()
 
     def _start(self) -> None:
         self.kill()
@@ -211,9 +226,11 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
-        threading.Thread(target=_follow, args=(self._process, self._messages), daemon=True).start()
+        self._follower = threading.Thread(target=_follow, args=(self._process, self._messages), daemon=True)
+        self._follower.start()
 
     def _obituary(self) -> dict[str, str]:
         assert self._process is not None

@@ -249,6 +249,9 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(Text)
     payload: Mapped[dict[str, Any]]
     key: Mapped[str | None] = mapped_column(SHA256, index=True)
+    case_id: Mapped[int | None] = mapped_column(
+        ForeignKey("appraisal_case.id", ondelete="SET NULL"), index=True
+    )
     state: Mapped[str] = mapped_column(String(16))
     share: Mapped[float]
     doing: Mapped[str] = mapped_column(Text)

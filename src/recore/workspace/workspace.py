@@ -17,6 +17,7 @@ from recore.evidence import Store, open_file
 from recore.registry import registry
 from recore.workspace.cases import Cases
 from recore.workspace.database import Database
+from recore.workspace.errors import NotFound
 from recore.workspace.evidence import Evidence
 from recore.workspace.files import Files
 from recore.workspace.findings import Findings
@@ -129,23 +130,28 @@ class Workspace:
             "as_of": day.isoformat(),
             "key": key,
         }
-        return self.jobs.submit("appraisal", payload, jsonio.digest(payload))
+        return self.jobs.submit("appraisal", payload, jsonio.digest(payload), case_id=case_id)
 
     def submit_verification(
-        self, sha256: str, *, name: str, level: str = "L4", issuer: str | None = None
+        self, sha256: str, *, name: str = "passport.zip", level: str = "L4", issuer: str | None = None
     ) -> JobRow:
-        """Verify a bundle of the store in the background; the result is the verification's JSON.
+        """Verify a bundle of the store in the background.
 
         Parameters
         ----------
-        sha256 : of the bundle, which need not be a passport of this workspace
-        name : file name that the sender gave it
-        level : 'L0', 'L1', 'L3' or 'L4'
-        issuer : DID that is expected; any other fails
+        sha256 : the bundle, as `store.put` took it in; it needs no row, and is swept in time
+        name : what the sender calls it
+        level : 'L0' to 'L4'
+        issuer : DID that is expected to have signed it
+
+        Raises
+        ------
+        NotFound : no such file in the store
         """
-        self.store.get(sha256)
+        if sha256 not in self.store:
+            raise NotFound(f"no bundle {sha256!r:.80} in this workspace")
         payload = {"sha256": sha256, "name": name, "level": level, "issuer": issuer}
-        return self.jobs.submit("verify", payload)
+        return self.jobs.submit("verify", payload, jsonio.digest({"verify": payload}))
 
     def sweep(self, older_than: timedelta = SAFE_FOR) -> list[str]:
         """Remove files that nothing refers to: left-overs of a process that was killed.

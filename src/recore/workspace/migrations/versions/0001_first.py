@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=True),
+        sa.Column("case_id", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("share", sa.Double(), nullable=False),
         sa.Column("doing", sa.Text(), nullable=False),
@@ -80,9 +81,13 @@ def upgrade() -> None:
             "state IN ('waiting', 'running', 'done', 'failed', 'cancelled')", name="ck_job_state"
         ),
         sa.CheckConstraint("share >= 0 AND share <= 1", name="ck_job_share"),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["appraisal_case.id"], name="fk_job_case_id_appraisal_case", ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_job"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_job_case_id", "job", ["case_id"])
     op.create_index("ix_job_key", "job", ["key"])
     op.create_index("ix_job_state_id", "job", ["state", "id"])
     op.create_table(
