@@ -245,7 +245,10 @@ def _step_items(
         finding, component = findings.get(step.id), components[step.component]
         facts = base | _component_facts(component) | _finding_facts(step, finding)
         for question in _questions(rows, cover, _method(step, finding), component.kind):
-            yield _item(question, step.id, component.id, facts, rows, cover, as_of, finding=finding)
+            item = _item(question, step.id, component.id, facts, rows, cover, as_of, finding=finding)
+            # an unverified question to which the finding says nothing is no news
+            if item.decides or question in cover.optional or item.letter != UNKNOWN:
+                yield item
 
 
 def _component_facts(component: Component) -> dict[str, Any]:
@@ -495,7 +498,8 @@ def _text(
         limit = f"; what was judged allows at best {worst}" if worst else ""
         parts.append(f"{reason[:1].upper()}{reason[1:]}{limit}.")
     if bound:
-        parts.append(f"{'Open' if bound.letter == UNKNOWN else 'Decided by'}: {bound.text}.")
+        word = "Open" if bound.letter == UNKNOWN else "Judged" if reason else "Decided by"
+        parts.append(f"{word}: {bound.text}.")
     shown = [
         f"{item.item} {item.letter}"
         for item in items

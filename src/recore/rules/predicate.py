@@ -106,7 +106,7 @@ class Comparison(Strict):
         if self.op == "in":
             if not many or not self.value:
                 raise ValueError("op 'in' wants a list of values")
-        elif self.op == "starts":
+        elif self.op == "starts" and self.value_of is None:
             texts = self.value if isinstance(self.value, tuple) else (self.value,)
             if not texts or not all(isinstance(text, str) and text for text in texts):
                 raise ValueError("op 'starts' wants a text or a list of texts")
@@ -247,19 +247,7 @@ def _compare(rule: Comparison, facts: Mapping[str, Any]) -> tuple[bool | None, s
     if rule.op == "in":
         return _one_of(rule, name, fact)
     if rule.op == "starts":
-        if not isinstance(fact, str):
-            raise _Unknown(f"{name} = {_shown(fact)} is not a text")
-        heads = (
-            rule.value
-            if isinstance(rule.value, tuple)
-            else (_text_of(rule, facts) if rule.value_of else rule.value,)
-        )
-        holds = fact.startswith(tuple(str(head) for head in heads))
-        return (
-            holds,
-            f"{name} = {fact!r} {'starts' if holds else 'does not start'} with {_listed(heads)}",
-            holds,
-        )
+        return _begins(rule, name, fact, facts)
     other = _fact(rule.value_of, facts) if rule.value_of else rule.value
     if _is_numeric(fact) and _is_numeric(other):
         return _compare_numbers(rule, name, fact, other)
@@ -269,6 +257,15 @@ def _compare(rule: Comparison, facts: Mapping[str, Any]) -> tuple[bool | None, s
     if isinstance(fact, str) and isinstance(other, str):
         return _compare_texts(rule, name, fact, other)
     raise _Unknown(f"{name} = {_shown(fact)} cannot be held against {_shown(other)}")
+
+
+def _begins(rule: Comparison, name: str, fact: Any, facts: Mapping[str, Any]) -> tuple[bool, str, bool]:
+    value = _fact(rule.value_of, facts) if rule.value_of else rule.value
+    heads = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not isinstance(fact, str) or not all(isinstance(head, str) and head for head in heads):
+        raise _Unknown(f"{name} = {_shown(fact)} cannot be held against {_listed(heads)}")
+    holds = fact.startswith(heads)
+    return holds, f"{name} = {fact!r} {'starts' if holds else 'does not start'} with {_listed(heads)}", holds
 
 
 def _one_of(rule: Comparison, name: str, fact: Any) -> tuple[bool | None, str, bool]:
@@ -380,14 +377,6 @@ def _bare(fact: Any) -> Any:
     return fact
 
 
-def _text_of(rule: Comparison, facts: Mapping[str, Any]) -> str:
-    assert rule.value_of
-    text = _fact(rule.value_of, facts)
-    if not isinstance(text, str) or not text:
-        raise _Unknown(f"{rule.value_of} = {_shown(text)} is not a text")
-    return text
-
-
 def _iso(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
@@ -405,7 +394,7 @@ def _quantity(fact: Any) -> Quantity | None:
     if isinstance(fact, Mapping):
         try:
             return Quantity(fact["value"], fact.get("unit", "1"), fact.get("uncertainty"))
-        except (BadInput, KeyError, TypeError, ValueError) as error:
+        except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
             raise _Unknown(f"{fact!r:.80} is not a quantity ({error})") from None
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -108,13 +109,15 @@ class Selector(Strict):
     method: Words | None = None
     profile: Words | None = None
 
+    @cached_property
+    def _asked(self) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+        stated = ((name, places, getattr(self, name)) for name, places in _PLACES.items())
+        return tuple((name, places, wanted) for name, places, wanted in stated if wanted is not None)
+
     def match(self, facts: Mapping[str, Any]) -> Outcome:
         """Whether the row concerns these facts; unknown where the fact to tell is absent."""
         missing = []
-        for name, places in _PLACES.items():
-            wanted = getattr(self, name)
-            if wanted is None:
-                continue
+        for name, places, wanted in self._asked:
             found = next((text for place in places if (text := _word_at(place, facts)) is not None), None)
             if found is None:
                 missing.append(places[0])
@@ -129,7 +132,7 @@ class Selector(Strict):
         return Outcome(Verdict.PASS, (), "the row concerns this")
 
 
-_PLACES = {
+_PLACES: dict[str, tuple[str, ...]] = {
     "hs": ("machine.hs", "hs"),
     "condition": ("machine.condition", "condition"),
     "family": ("machine.family", "family"),
@@ -273,12 +276,17 @@ class Rule(Strict):
     def json(self) -> dict[str, Any]:  # type: ignore[override]
         """The row as JSON; what has its default is left out, so that a field added later changes no digest."""
         document: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"version": self.version, **document}
+        return {"rule_id": self.rule_id, "version": self.version, **document}
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """Canonical bytes of the JSON (RFC 8785)."""
+        return jsonio.canonical(self.json())
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return jsonio.digest(self.json())
+        """SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
     def text(self) -> str:
         """The row for people."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -15,7 +16,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from recore import jsonio
 from recore.errors import BadInput
 from recore.rules.judge import Judgement, judge
 from recore.rules.predicate import Verdict
@@ -26,6 +26,7 @@ MAX_FILE_BYTES = 4 * 2**20
 MAX_FILES = 2000
 MAX_ROWS = 200_000
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TAGS = {"{compare}", "{all}", "{any}", "{not}"}
 
 
@@ -48,7 +49,7 @@ class RuleSet:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON (RFC 8785) of all rows in order."""
-        return jsonio.digest(self.json())
+        return hashlib.sha256(b"[" + b",".join(rule.canonical for rule in self.rows) + b"]").hexdigest()
 
     def json(self) -> list[dict[str, Any]]:
         return [rule.json() for rule in self.rows]
@@ -276,7 +277,9 @@ def _row_toml(row: dict[str, Any]) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        inner = ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items())
+        inner = ", ".join(
+            f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()
+        )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
