@@ -224,6 +224,11 @@ def model_problems(error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in error.errors():
         name = str(item["loc"][0]) if item["loc"] else ""
-        text = "a value is wanted" if item["type"] == "missing" else item["msg"].removeprefix("Value error, ")
-        found.setdefault(name, text[:1].lower() + text[1:])
+        text = item["msg"].removeprefix("Value error, ")
+        text = text[:1].lower() + text[1:]
+        if item["type"] == "missing":
+            text = "a value is wanted"
+        elif isinstance(item["input"], str | int | float):
+            text = f"{item['input']!r:.80}: {text}"
+        found.setdefault(name, text)
     return found

@@ -137,7 +137,7 @@ class _Part(io.RawIOBase):
 
 def read_form(
     request: Request,
-    keep: Callable[[str, str, BinaryIO], T],
+    keep: Callable[[str, str, BinaryIO], T | None],
     *,
     before_files: Callable[[Form[T]], None] = lambda form: None,
     max_body: int = MAX_BODY,
@@ -146,7 +146,8 @@ def read_form(
 
     Parameters
     ----------
-    keep : called with field name, file name and a stream for each file that is not empty; must read the stream
+    keep : called with field name, file name and a stream for each file; what it returns stands in the form,
+        unless that is None
     before_files : called with the fields so far before the first file is kept; may refuse by raising
     max_body : bytes that the whole body may have
 
@@ -191,7 +192,9 @@ def read_form(
         stream = io.BufferedReader(part, 2**18)
         # a browser sends an empty nameless part for a file input that was left empty
         if event.file or stream.peek(1):
-            form.files.setdefault(event.name, []).append(keep(event.name, event.file, stream))
+            kept = keep(event.name, event.file, stream)
+            if kept is not None:
+                form.files.setdefault(event.name, []).append(kept)
         while stream.read(2**18):
             pass
     if not checked:

@@ -99,13 +99,14 @@ def passport(request: Request, sha256: str) -> Response:
 
 def kept_as(workspace: Workspace, finding: Finding) -> str:
     """Key of an equal finding in this workspace; '' where there is none."""
-    digests = [item["sha256"] for item in finding.evidence]
-    for row in workspace.findings.list(method=finding.method, evidence=digests[0], limit=LOOK_AT):
-        kept = row.finding
-        if (kept.version, kept.parameters) == (finding.version, finding.parameters):
-            if [item["sha256"] for item in kept.evidence] == digests:
-                return row.key
-    return ""
+
+    def made_of(one: Finding) -> tuple[Any, ...]:
+        return one.version, one.parameters, [item["sha256"] for item in one.evidence]
+
+    kept = workspace.findings.list(
+        method=finding.method, evidence=finding.evidence[0]["sha256"], limit=LOOK_AT
+    )
+    return next((row.key for row in kept if made_of(row.finding) == made_of(finding)), "")
 
 
 @router.get("/passports/{sha256}/bundle")

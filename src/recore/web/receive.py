@@ -73,22 +73,22 @@ async def page_form(request: Request) -> Received:
     Forbidden : the form has no token of ours
     BadInput : not a form, or a file that cannot be kept
     """
-    workspace, capturing, checked = workspace_of(request), Capturing(), False
+    workspace, capturing = workspace_of(request), Capturing()
 
     def before_files(form: Form[EvidenceRow]) -> None:
-        nonlocal capturing, checked
+        nonlocal capturing
         require_token(request, form)
-        capturing, checked = Capturing.of(form, workspace), True
+        capturing = Capturing.of(form, workspace)
 
     def keep(control: str, name: str, stream: BinaryIO) -> EvidenceRow | None:
         if capturing.errors:
             return None
         return workspace.evidence.add(stream, name, capturing.capture)
 
-    form = await run_in_threadpool(
-        read_form, request, keep, before_files=before_files, max_body=request.app.state.max_upload
-    )
-    return Received(form, capturing)  # type: ignore[arg-type]
+    def read() -> Form[EvidenceRow]:
+        return read_form(request, keep, before_files=before_files, max_body=request.app.state.max_upload)
+
+    return Received(await run_in_threadpool(read), capturing)
 
 
 def require_token(request: Request, form: Form[EvidenceRow]) -> None:
