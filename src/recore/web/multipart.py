@@ -81,7 +81,7 @@ class _Parts:
         )
 
     def _header(self) -> None:
-        self.headers[self.name.decode("latin-1").lower()] = self.value.decode("utf-8", "replace")
+        self.headers[self.name.decode("latin-1").lower()] = self.value.decode("latin-1")
         self.name.clear()
         self.value.clear()
 

@@ -138,7 +138,7 @@ def check_token(secret: bytes, visitor: str, given: str) -> None:
     ------
     BadInput : the token is missing, old or another visitor's
     """
-    if not hmac.compare_digest(token_for(secret, visitor), given):
+    if not hmac.compare_digest(token_for(secret, visitor).encode(), given.encode()):
         raise BadInput(
             "the form has no valid token",
             where="form",
