@@ -114,7 +114,9 @@ def speed_of_levels(mib: int, seconds: float) -> None:
         subject_ = appraisal(3, folder, [size])
         start = time.perf_counter()
         bundle = issue(subject_, SigningKey.generate(), folder / "passport.zip", now=NOW)
-        print(f"issue with {mib} MiB of evidence: {time.perf_counter() - start:.2f} s (two passes, one fsync)")
+        print(
+            f"issue with {mib} MiB of evidence: {time.perf_counter() - start:.2f} s (two passes, one fsync)"
+        )
         raw = folder / "raw0.bin"
 
         def hashed() -> None:
@@ -136,7 +138,9 @@ def speed_of_levels(mib: int, seconds: float) -> None:
         ours, peer = best(verified, seconds), best(hashed, seconds)
         tool, crc = best(summed, seconds), best(checked, seconds)
         rate = size / 2**30
-        print(f"hashlib SHA-256      {rate / peer.seconds:6.2f} GiB/s   (physical limit: one pass of SHA-256)")
+        print(
+            f"hashlib SHA-256      {rate / peer.seconds:6.2f} GiB/s   (physical limit: one pass of SHA-256)"
+        )
         print(f"sha256sum            {rate / tool.seconds:6.2f} GiB/s")
         print(f"zlib CRC-32          {rate / crc.seconds:6.2f} GiB/s   (also needed, runs beside it)")
         print(f"verify L0-L3         {rate / ours.seconds:6.2f} GiB/s")
@@ -167,17 +171,24 @@ def speed_of_passports(findings: int, seconds: float) -> None:
             key.sign(hashlib.sha256(rfc8785.dumps(document)).digest())
 
         issue_, check, peer = best(signed, seconds), best(verified, seconds), best(peer_signed, seconds)
-        whole, ours = best(lambda: rfc8785.dumps(document), seconds), best(lambda: jsonio.canonical(document), seconds)
+        whole, ours = (
+            best(lambda: rfc8785.dumps(document), seconds),
+            best(lambda: jsonio.canonical(document), seconds),
+        )
         assert rfc8785.dumps(document) == jsonio.canonical(document)
         print(f"credential with {findings} findings: {len(data)} bytes")
         print(f"build and sign       {1 / issue_.seconds:8.0f} /s   (asked: at least 300)")
         print(f"parse and verify     {1 / check.seconds:8.0f} /s   (asked: at least 300)")
         print(f"rfc8785 and sign     {1 / peer.seconds:8.0f} /s   ratio {peer.seconds / issue_.seconds:.1f}")
-        print(f"canonical JSON       {ours.seconds * 1e3:8.2f} ms, rfc8785 {whole.seconds * 1e3:.2f} ms, ratio {whole.seconds / ours.seconds:.1f}")
+        print(
+            f"canonical JSON       {ours.seconds * 1e3:8.2f} ms, rfc8785 {whole.seconds * 1e3:.2f} ms, ratio {whole.seconds / ours.seconds:.1f}"
+        )
         out = Path(name) / "passport.zip"
         written = best(lambda: issue(case, key, out, now=NOW), seconds)
         read = best(lambda: verify(out, "L3", now=NOW), seconds)
-        print(f"whole bundle: issue  {1 / written.seconds:8.0f} /s with {findings} more signatures and two fsyncs")
+        print(
+            f"whole bundle: issue  {1 / written.seconds:8.0f} /s with {findings} more signatures and two fsyncs"
+        )
         print(f"whole bundle: L0-L3  {1 / read.seconds:8.0f} /s with {findings} more signatures")
 
 

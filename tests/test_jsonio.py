@@ -54,7 +54,9 @@ def test_numbers_of_rfc_8785(bits, text):
 numbers = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**53) + 1, 2**53 - 1),
-    st.sampled_from([1.0, -0.0, 1e15, 2.0**53, 9.9e15, 1e16, 1e17, 1e21, 1e-4, 9.9e-5, 1e-6, 1e-7, 0.1, 123456789.0]),
+    st.sampled_from(
+        [1.0, -0.0, 1e15, 2.0**53, 9.9e15, 1e16, 1e17, 1e21, 1e-4, 9.9e-5, 1e-6, 1e-7, 0.1, 123456789.0]
+    ),
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 documents = st.recursive(

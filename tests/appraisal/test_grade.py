@@ -254,22 +254,27 @@ def test_a_step_without_its_finding_or_result_is_open() -> None:
     assert graded(s=finding("support.cycles", {"cycles": Q(0)}, {"yield_mpa": 40.0})).letter == "unknown"
 
 
-def test_a_yardstick_nobody_stated_leaves_roundness_open() -> None:
+def test_a_finding_without_a_yardstick_is_named_and_left_out() -> None:
     some = case(component=[{"id": i, "kind": "k"} for i in ("journal", "motor", "legs")])
     found = graded(some)
-    assert (found.letter, found.at_best) == ("unknown", "A")
-    assert "nominal value roundness_um of component journal, for r:deviation" in found.missing
-    # the nameplate is optional: it is named, and the class decides alone
-    nameplate = item(found, "m:nameplate")
-    assert not nameplate.decides
-    assert "optional: not judged" in nameplate.text
-    assert "nominal value efficiency_pct of component motor, for m:nameplate" in found.missing
+    assert found.letter == "A"
+    for name, fact in (
+        ("r:deviation", "nominal value roundness_um of component journal"),
+        ("m:nameplate", "nominal value efficiency_pct of component motor"),
+    ):
+        judged = item(found, name)
+        assert not judged.decides
+        assert "optional: not judged" in judged.text
+        assert f"{fact}, for {name}" in found.missing
+    # a yardstick that is none is not the same as none
     for nonsense in (0.0, -1.0, "fine"):
         part = {"id": "journal", "kind": "k", "nominal": {"roundness_um": nonsense}}
         assert (
             graded(case(component=[part, {"id": "motor", "kind": "k"}, {"id": "legs", "kind": "k"}])).letter
             == "unknown"
         )
+    # nor does a refusal hide behind a missing yardstick
+    assert graded(some, r=finding("roundness.form", {}, refusals=(Note("x", "y"),))).letter == "unknown"
 
 
 def test_papers_alone_prove_no_condition() -> None:
@@ -367,7 +372,7 @@ SITUATIONS = [
     (case(machine={"hours": None}), findings(r=roundness(30.0), m=motor("below IE1", 70.0))),
     (
         case(component=[{"id": i, "kind": "k"} for i in ("journal", "motor", "legs")]),
-        findings(m=motor("IE1")),
+        findings(s=finding("support.cycles", {"cycles": Q(0)}, {"yield_mpa": 40.0})),
     ),
 ]
 

@@ -45,7 +45,11 @@ def test_an_empty_plate_field_is_bad_input():
 
 def test_a_pin_is_read_for_structure_only():
     checked = pin(" 1ff380gxkcd123456 ")
-    assert (checked.structure_ok, checked.charset_ok, checked.check_letter) == (True, True, "rule_unavailable")
+    assert (checked.structure_ok, checked.charset_ok, checked.check_letter) == (
+        True,
+        True,
+        "rule_unavailable",
+    )
     assert (checked.manufacturer, checked.descriptor) == ("1FF", "380GX")
     assert (checked.check, checked.indicator) == ("K", "CD123456")
     assert checked.notes == ()
@@ -78,7 +82,10 @@ def test_a_bad_pin_is_told_and_not_fatal(number, structure, charset, says):
     ("uri", "key"),
     [
         ("https://id.gs1.org/01/09521234543213/21/A1", Gs1Key("01", "09521234543213", "A1")),
-        ("https://parts.example/x/01/9521234543213/21/12%2F3?11=260501", Gs1Key("01", "09521234543213", "12/3")),
+        (
+            "https://parts.example/x/01/9521234543213/21/12%2F3?11=260501",
+            Gs1Key("01", "09521234543213", "12/3"),
+        ),
         ("http://id.gs1.org/8003/09521234543213SER/", Gs1Key("8003", "09521234543213SER")),
         ("https://id.gs1.org/8003/09521234543213", Gs1Key("8003", "09521234543213")),
         ("HTTPS://id.gs1.org/8004/9521" + "A" * 26, Gs1Key("8004", "9521" + "A" * 26)),

@@ -14,6 +14,7 @@ from recore.appraisal.case import Appraisal, appraise, case_from
 from recore.evidence import open_file
 from recore.passport import IssuedBundle, SigningKey, issue
 from recore.registry import registry
+from recore.rules import RuleSet
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 METHODS = """
@@ -104,7 +105,7 @@ def appraised(methods: Path, tmp_path_factory: pytest.TempPathFactory) -> Apprai
                     "hours": 1000.0,
                 },
                 "component": [{"id": "slide", "kind": "guideway", "nominal": {"length_mm": 400.0}}],
-                "grade": {"profile": "open-condition"},
+                "grade": {"profile": "test-wear"},
                 "step": [
                     {
                         "id": "wear",
@@ -125,10 +126,37 @@ def appraised(methods: Path, tmp_path_factory: pytest.TempPathFactory) -> Apprai
     return make
 
 
-def rule_rows():
-    from recore.rules import RuleSet
-
-    return RuleSet.from_json([{"rule_id": "t.wear", "version": 1, "params": {"limit": 0.5}}])
+def rule_rows() -> RuleSet:
+    """A profile with one question: mean wear up to 0.5 mm is B, up to 1 mm is D."""
+    common = {
+        "version": 1,
+        "jurisdiction": "*",
+        "domain": "condition",
+        "selector": {"profile": ["test-wear"]},
+        "valid_from": "2020-01-01",
+        "recorded_at": "2020-01-01",
+        "source": {"title": "limits of these tests"},
+        "evidence_level": 3,
+    }
+    rungs = [
+        {
+            **common,
+            "rule_id": f"test.wear.{letter.lower()}",
+            "title": f"Mean wear up to {limit} mm",
+            "predicate": {"field": "finding.results.mean", "op": "<=", "value": limit, "unit": "mm"},
+            "effect": "grade",
+            "params": {"question": "acme.wear:mean", "grade": letter},
+        }
+        for letter, limit in (("B", 0.5), ("D", 1.0))
+    ]
+    cover = {
+        **common,
+        "rule_id": "test.cover",
+        "title": "Wear is asked for",
+        "effect": "cover",
+        "params": {"questions": ["acme.wear:mean"]},
+    }
+    return RuleSet.from_json([cover, *rungs])
 
 
 @pytest.fixture(scope="session")

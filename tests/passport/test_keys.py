@@ -87,7 +87,13 @@ def test_a_key_of_small_order_is_refused(y):
 
 
 def test_another_kind_of_key_is_refused():
-    for text in ("", "z", "u" + "A" * 40, "z" + base58btc(b"\x12\x00" + bytes(33)), "z" + base58btc(b"\xed\x01" + b"x" * 31)):
+    for text in (
+        "",
+        "z",
+        "u" + "A" * 40,
+        "z" + base58btc(b"\x12\x00" + bytes(33)),
+        "z" + base58btc(b"\xed\x01" + b"x" * 31),
+    ):
         with pytest.raises(BadInput, match="no Ed25519 key"):
             from_multikey(text, where="did")
 
@@ -156,7 +162,7 @@ def test_a_key_readable_by_others_is_refused(home, mode):
 
 
 def test_what_is_no_key_says_so(home, tmp_path):
-    with pytest.raises(BadInput, match="no such key.*recore key new"):
+    with pytest.raises(BadInput, match=r"no such key.*recore key new"):
         load_key("missing")
     for name in ("../x", "", ".a", "a/b", "a" * 65):
         with pytest.raises(BadInput, match="key name"):
@@ -172,7 +178,7 @@ def test_what_is_no_key_says_so(home, tmp_path):
     path.write_bytes(other)
     with pytest.raises(BadInput, match="not an Ed25519 key"):
         load_key(path)
-    with pytest.raises(BadInput, match="not a file|cannot be read"):
+    with pytest.raises(BadInput, match=r"not a file|cannot be read"):
         load_key(tmp_path)
 
 
@@ -230,7 +236,10 @@ def test_a_did_web_that_does_not_vouch_for_the_key_is_refused():
         ([{**document, "assertionMethod": []}], "no assertion method"),
         ([{**document, "assertionMethod": "x"}], "not one"),
         ([{**document, "verificationMethod": []}], "not in its DID document"),
-        ([{**document, "verificationMethod": [{**entry, "controller": "did:web:x.example"}]}], "not the issuer's"),
+        (
+            [{**document, "verificationMethod": [{**entry, "controller": "did:web:x.example"}]}],
+            "not the issuer's",
+        ),
         ([{**document, "verificationMethod": [{**entry, "type": "JsonWebKey"}]}], "not the issuer's"),
         ([{**document, "verificationMethod": [{**entry, "revoked": "2026-01-01T00:00:00Z"}]}], "over since"),
         ([{**document, "verificationMethod": [{**entry, "expires": "soon"}]}], "no time"),

@@ -322,6 +322,17 @@ def test_explain_and_schema() -> None:
     text = shown.text()
     for word in ("condition.roundness.a", "version 1", "ISO 14253-1", "level 3", "from 2021-07-01"):
         assert word in text
+    (nameplate,) = rules.explain("condition.motor-nameplate.a")
+    assert (
+        "finding.results.efficiency_at_rated ≥ 1.15 × component.nominal.efficiency_pct - 15 [%]"
+        in nameplate.text()
+    )
+    odd = rule(
+        predicate={
+            "not": {"any": [{"all": []}, {"any": []}, {"field": "f", "op": "in", "value": [True, "x"]}]}
+        }
+    )
+    assert "not (nothing is asked or what nothing can meet or f is one of true, 'x')" in odd.text()
     with pytest.raises(BadInput, match=r"condition\.roundness\.a"):
         rules.explain("condition.roundnes.a")
     with pytest.raises(BadInput, match="export"):

@@ -8,7 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from recore.workspace import Workspace
+
+pytestmark = pytest.mark.slow
 
 WRITER = """
 import hashlib, os, sys
@@ -39,7 +43,7 @@ while True:
     workspace.jobs.finish(job, {"finding": row.sha256})
 """
 
-KILLS = 5
+KILLS = 4
 
 
 def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_job_from_line_to_result(workspace: Workspace, clock: Any) -> None:
     clock.forward(seconds=5)
     job = _claimed(workspace)
     assert (job.id, job.state, job.attempts, job.started_at) == (first.id, "running", 1, clock())
-    assert workspace.jobs.progress(job, 0.25, "halving")
+    assert workspace.jobs.progress(job, 0.25, "hal\0ving\n")
     assert (workspace.jobs.get(job.id).share, workspace.jobs.get(job.id).doing) == (0.25, "halving")
     assert workspace.jobs.finish(job, {"answer": 42})
     done = workspace.jobs.get(job.id)

@@ -239,6 +239,7 @@ with Workspace.open(sys.argv[1], sys.argv[2]) as workspace, Runner(workspace):
 """
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_its_job_to_the_next(
     real: Workspace, evidence: EvidenceRow, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

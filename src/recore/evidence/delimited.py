@@ -23,7 +23,8 @@ _HEAD = 2**20
 _BLOCK = 2**22
 _INT64 = range(-(2**63), 2**63)
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
-_WHOLE = re.compile(r"-?[0-9]+")
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
 _NUMBER = re.compile(
     r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
 )
@@ -126,8 +127,8 @@ class DelimitedSource:
             records = csv.reader(lines, delimiter=self.delimiter)
             try:
                 for record in itertools.islice(filter(None, records), read + 1, None):
-                    where = f"{self.name}, line {records.line_num}"
                     if len(record) != width:
+                        where = f"{self.name}, line {records.line_num}"
                         return _ragged(record, width, where, self.delimiter)
                     for column in wanted:
                         if bad := _bad_cell(record[column.position], column):
@@ -229,14 +230,17 @@ def _ragged(record: list[str], width: int, where: str, delimiter: str) -> BadInp
 
 
 def _bad_cell(cell: str, column: Column) -> tuple[str, str] | None:
-    if re.search("[\udc80-\udcff]", cell):
-        return "is not UTF-8", "save the table as UTF-8 text"
+    whole = column.kind == "integer" and column.unit is None
     if column.kind in ("time", "text"):
+        good = not _UNDECODED.search(cell)
+    elif whole:
+        good = bool(_WHOLE.fullmatch(cell.strip(" \t"))) and int(cell) in _INT64
+    else:
+        good = _is_number(cell)
+    if good:
         return None
-    if column.kind == "integer" and column.unit is None:
-        if _WHOLE.fullmatch(cell.strip()):
-            return (
-                None if int(cell) in _INT64 else (f"{cell.strip()} does not fit into 64 bits", column.wanted)
-            )
-        return why_not_number(cell, column)
-    return None if _is_number(cell) else why_not_number(cell, column)
+    if _UNDECODED.search(cell):
+        return "is not UTF-8", "save the table as UTF-8 text"
+    if whole and re.fullmatch(r"\s*-?[0-9]+\s*", cell):
+        return f"{cell.strip()[:40]} does not fit into 64 bits", column.wanted
+    return why_not_number(cell, column)

@@ -128,6 +128,8 @@ def check(stream: BinaryIO, name: str) -> None:
 
 def _inflated(stream: BinaryIO, member: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
     """Bytes of one member, chunk by chunk, whatever size it declares."""
+    if member.header_offset < 0:
+        raise _broken(name, f"{member.filename!r} lies outside the file")
     stream.seek(member.header_offset)
     header = stream.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
@@ -171,7 +173,8 @@ class _Bounds:
 
     def begin(self) -> None:
         self.row = self.column = self.rows = self.columns = 0
-        self.offset = self.text_start = 0
+        self.offset = 0
+        self.text_start: int | None = None
         self.rest = b""
 
     def take(self, chunk: bytes) -> None:
@@ -180,11 +183,11 @@ class _Bounds:
         for tag in _TAG.finditer(data):
             end = tag.end()
             if tag[1] == b"si":
-                self.longest = max(self.longest, self.offset + tag.start() - self.text_start)
+                self._end_text(self.offset + tag.start())
                 self.text_start = self.offset + tag.start()
             else:
                 self._place(tag[1], tag[2])
-        self.longest = max(self.longest, self.offset + len(data) - self.text_start)
+        self._end_text(self.offset + len(data))
         # a tag may go on in the next chunk
         keep = max(end, data.rfind(b"<"), len(data) - _LONGEST_TAG)
         self.offset += keep
@@ -193,6 +196,10 @@ class _Bounds:
             raise _too_large(f"a sheet reaches to row {self.rows} and column {self.columns}", self.name)
         if self.shared * self.longest > MAX_TEXT:
             raise _too_large(f"{self.shared} cells may hold texts of {self.longest} bytes", self.name)
+
+    def _end_text(self, end: int) -> None:
+        if self.text_start is not None:
+            self.longest = max(self.longest, end - self.text_start)
 
     def _place(self, tag: bytes, attributes: bytes) -> None:
         reference = _REFERENCE.search(attributes)

@@ -1,8 +1,9 @@
 """The bundle: one zip whose every byte follows from its content.
 
 Any zip tool opens it. The writer stores files uncompressed in one order with one fixed header form
-(PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3); the reader builds every header again from the names,
-sizes and checksums and refuses a file that differs anywhere. So nothing can hide between the parts.
+(PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3), the one that Python's zipfile writes too; the reader
+builds every header again from the names, sizes and checksums and refuses a file that differs anywhere.
+So nothing can hide between the parts.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
-_UTF8 = 0x0800
 _DAY = 0x21  # 1980-01-01, the zero of the format
-_MADE_BY = 3 << 8 | 45  # Unix, so that the file mode counts
+_PLAIN, _ZIP64 = 20, 45  # version of the format that a reader must know
+_UNIX = 3 << 8  # made on Unix, so that the file mode counts
 _MODE = 0o100644 << 16
 _LONGEST_ENTRY = _CENTRAL.size + 200 + 28
 
@@ -62,10 +63,8 @@ def _local(name: bytes, size: int, crc: int) -> bytes:
     wide = size >= _LIMIT32
     extra = _wide(size, size) if wide else b""
     short = _LIMIT32 if wide else size
-    need = 45 if wide else 10
-    head = _LOCAL.pack(
-        b"PK\3\4", need, _UTF8, 0, 0, _DAY, crc, short, short, len(name), len(extra)
-    )  # fmt: skip
+    need = _ZIP64 if wide else _PLAIN
+    head = _LOCAL.pack(b"PK\3\4", need, 0, 0, 0, _DAY, crc, short, short, len(name), len(extra))
     return head + name + extra
 
 
@@ -73,8 +72,9 @@ def _central(name: bytes, size: int, crc: int, offset: int) -> bytes:
     wide, far = size >= _LIMIT32, offset >= _LIMIT32
     extra = _wide(*((size, size) if wide else ()), *((offset,) if far else ()))
     short = _LIMIT32 if wide else size
+    need = _ZIP64 if wide or far else _PLAIN
     head = _CENTRAL.pack(
-        b"PK\1\2", _MADE_BY, 45 if wide or far else 10, _UTF8, 0, 0, _DAY, crc, short, short,
+        b"PK\1\2", _UNIX | need, need, 0, 0, 0, _DAY, crc, short, short,
         len(name), len(extra), 0, 0, 0, _MODE, _LIMIT32 if far else offset,
     )  # fmt: skip
     return head + name + extra
@@ -84,7 +84,7 @@ def _end(count: int, size: int, offset: int) -> bytes:
     wide = count >= _LIMIT16 or size >= _LIMIT32 or offset >= _LIMIT32
     tail = b""
     if wide:
-        tail = _END64.pack(b"PK\6\6", 44, _MADE_BY, 45, 0, 0, count, count, size, offset)
+        tail = _END64.pack(b"PK\6\6", 44, _ZIP64, _ZIP64, 0, 0, count, count, size, offset)
         tail += _LOCATOR.pack(b"PK\6\7", 0, offset + size, 1)
     n = min(count, _LIMIT16)
     return tail + _END.pack(b"PK\5\6", 0, 0, n, n, min(size, _LIMIT32), min(offset, _LIMIT32), 0)

@@ -16,6 +16,8 @@ from recore.passport.keys import SigningKey
 from recore.passport.shape import CONTEXT_FILE
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from recore.appraisal.case import Appraisal
     from recore.finding import Finding
 
@@ -114,8 +116,8 @@ def subject(
         "id": machine_urn(case.machine.maker, case.machine.model, case.machine.serial),
         "type": "RecoreMachine",
         "aliases": aliases(case.machine),
-        "machine": case.machine.model_dump(mode="json"),
-        "case": case.model_dump(mode="json"),
+        "machine": plain(case.machine),
+        "case": plain(case),
         "as_of": appraisal.as_of.isoformat(),
         "findings": [
             {
@@ -155,6 +157,11 @@ def subject(
             for entry in finding.artifacts
         ],
     }
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """A case or a part of it as JSON; defaults are left out, so that a field added later changes no passport."""
+    return model.model_dump(mode="json", exclude_defaults=True)
 
 
 def evidence_rows(appraisal: Appraisal) -> list[dict[str, Any]]:

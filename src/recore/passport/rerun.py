@@ -29,6 +29,7 @@ from recore.method import Method, Progress, compare
 from recore.model.case import Case, Step
 from recore.passport.artifact import differences
 from recore.passport.bundle import Bundle
+from recore.passport.issue import raw_evidence
 from recore.passport.verify import Check, Contents, contents_of, findings_of, rule_set
 from recore.quantity import Quantity
 from recore.registry import registry
@@ -231,11 +232,13 @@ def _compared(
     found = compare(tool, recorded, now)
     if jsonio.digest(recorded.parameters) != jsonio.digest(now.parameters):
         found.append("the parameters recorded are not those of the case")
-    was, files = ({entry["file"]: entry for entry in f.artifacts} for f in (recorded, now))
+    if _raw(step, recorded) != _raw(step, now):
+        found.append("the evidence recorded is not that of the case")
+    was, files = ({(a["name"], a["file"]): a["sha256"] for a in f.artifacts} for f in (recorded, now))
     if was.keys() != files.keys():
         found.append(f"artifacts: recorded {sorted(was)}, recomputed {sorted(files)}")
-    for file in sorted(was.keys() & files.keys()):
-        old, new = was[file]["sha256"], files[file]["sha256"]
+    for name_file in sorted(was.keys() & files.keys()):
+        file, old, new = name_file[1], was[name_file], files[name_file]
         if old != new:
             found += differences(file, box.slice(f"evidence/{old}"), again.artifacts[new], tool.tolerance)
     if found:
@@ -249,6 +252,10 @@ def _compared(
     return Check("L4", name, True, f"{recorded.method}@{recorded.version} gives the same finding, {exact}")
 
 
+def _raw(step: Step, finding: Finding) -> list[tuple[Any, ...]]:
+    return [(e["name"], e["sha256"], e["bytes"]) for _, e in raw_evidence(step.evidence, finding)]
+
+
 def _graded(contents: Contents, recorded: dict[str, Finding], again: Appraisal, steps: list[Check]) -> Check:
     if not all(check.ok for check in steps):
         return Check("L4", "grade", None, "it rests on a finding that was not found again")
@@ -257,15 +264,16 @@ def _graded(contents: Contents, recorded: dict[str, Finding], again: Appraisal, 
     claimed = contents.passport.credentialSubject.grade
     # JSON writes 1.0 as 1: the recomputed finding knows which numbers are measured ones
     like = {step: _typed_as(finding, again.findings[step]) for step, finding in recorded.items()}
-    verdict = grade(again.case, like, rule_set(contents), again.as_of).json()
+    try:
+        verdict = grade(again.case, like, rule_set(contents), again.as_of).json()
+    except BadInput as error:
+        return Check("L4", "grade", False, f"the rule rows give no grade: {error}")
     fresh = again.grade.json()
     if jsonio.digest(verdict) != jsonio.digest(claimed):
-        return Check(
-            "L4",
-            "grade",
-            False,
-            f"the findings and rule rows give {verdict.get('letter')!r}, or other reasons for it, than the passport's {claimed.get('letter')!r}",
+        reason = (
+            f"the findings and rule rows give {verdict['letter']}, or other reasons, than the passport says"
         )
+        return Check("L4", "grade", False, reason)
     if fresh.get("letter") != claimed.get("letter"):
         return Check(
             "L4",
@@ -279,13 +287,12 @@ def _graded(contents: Contents, recorded: dict[str, Finding], again: Appraisal, 
 
 
 def _typed_as(recorded: Finding, now: Finding) -> Finding:
-    return replace(
-        recorded, results={name: _floats(q, now.results[name]) for name, q in recorded.results.items()}
-    )
+    results = {name: _floats(quantity, now.results[name]) for name, quantity in recorded.results.items()}
+    return replace(recorded, results=results, parameters=now.parameters)
 
 
 def _floats(old: Quantity, new: Quantity) -> Quantity:
-    def typed(a: Any, b: Any) -> Any:
+    def typed(a: Any, b: Any) -> Any:  # compared before: both have one shape
         if isinstance(a, tuple):
             return tuple(typed(x, y) for x, y in zip(a, b, strict=True))
         return float(a) if isinstance(b, float) else a

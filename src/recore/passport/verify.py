@@ -25,11 +25,11 @@ from recore.model.identity import aliases, machine_urn
 from recore.passport import attestation, bundle, credential
 from recore.passport.bundle import Bundle
 from recore.passport.did import resolve
-from recore.passport.issue import raw_evidence, rule_file_name
+from recore.passport.issue import plain, raw_evidence, rule_file_name
 from recore.passport.shape import CONTEXT_FILE, Envelope, Passport
 
 if TYPE_CHECKING:
-    from recore.model.case import Case
+    from recore.model.case import Case, Step
     from recore.rules import RuleSet
 
 LEVELS = ("L0", "L1", "L2", "L3", "L4")
@@ -248,8 +248,8 @@ def _shape(box: Bundle, log: _Log) -> Contents | None:
         read["parsed"] = parsed = credential.parse(parts[bundle.PASSPORT])
         claimed = parsed.document["credentialSubject"]["case"]
         read["case"] = case = case_from(claimed, where=f"{bundle.PASSPORT}, case")
-        if jsonio.canonical(case.model_dump(mode="json")) != jsonio.canonical(claimed):
-            raise BadInput("the case is not written out in full", where=bundle.PASSPORT)
+        if jsonio.canonical(plain(case)) != jsonio.canonical(claimed):
+            raise BadInput("the case is not in its one form", where=bundle.PASSPORT)
         return "strict JSON in canonical form, with every field a passport has and no other"
 
     def statements() -> str:
@@ -361,14 +361,19 @@ def _subject(contents: Contents) -> str:
     machine = case.machine
     same = (
         claims.id == machine_urn(machine.maker, machine.model, machine.serial)
-        and jsonio.digest(claims.machine) == jsonio.digest(machine.model_dump(mode="json"))
-        and jsonio.digest(claims.aliases) == jsonio.digest(aliases(machine))
+        and jsonio.digest(claims.machine) == jsonio.digest(plain(machine))
+        and [_alias(item) for item in claims.aliases] == [_alias(item) for item in aliases(machine)]
     )
     if not same:
         raise BadInput("the machine named is not the machine of the case", where=claims.id)
     if contents.passport.name != f"{machine.maker} {machine.model} {machine.serial}":
         raise BadInput("the name is not that of the machine", where="name")
     return f"{contents.passport.name}, {claims.id}"
+
+
+def _alias(item: dict[str, Any]) -> tuple[Any, Any]:
+    # what is noted about an alias may grow with our knowledge; what it is may not
+    return item.get("scheme"), item.get("value")
 
 
 def _context(contents: Contents) -> str:
@@ -424,12 +429,26 @@ def findings_of(contents: Contents) -> dict[str, Finding]:
             if known is None or (known.sha256, known.bytes) != (entry["sha256"], entry["bytes"]):
                 raise BadInput(f"was made from another {name!r} than the passport lists", where=where)
             used.add(name)
+        _chained(step, finding, findings, where)
         listed += [(row.id, a["name"], a["file"], a["sha256"], a["media_type"]) for a in finding.artifacts]
     if used != evidence.keys() or len(used) != len(claims.evidence) or listed != made:
         raise BadInput(
             "its lists of evidence and artifacts are not those of the findings", where=bundle.PASSPORT
         )
     return findings
+
+
+def _chained(step: Step, finding: Finding, earlier: dict[str, Finding], where: str) -> None:
+    """Evidence that an earlier step made must be what that step's finding says it made."""
+    for name, entry in zip(step.evidence, finding.evidence, strict=True):
+        head, colon, wanted = name.partition(":")
+        made = (
+            [a["sha256"] for a in earlier[head].artifacts if wanted in (a["name"], a["file"])]
+            if colon
+            else []
+        )
+        if colon and entry["sha256"] not in made:
+            raise BadInput(f"was made from another {name!r} than step {head!r} made", where=where)
 
 
 def _rules(contents: Contents) -> str:

@@ -189,6 +189,29 @@ def fields(predicate: Comparison | All | AnyOf | Not) -> Iterator[str]:
             yield from fields(part)
 
 
+def in_words(predicate: Comparison | All | AnyOf | Not) -> str:
+    """A condition as a person reads it."""
+    match predicate:
+        case Comparison(op=op):
+            target = (
+                _listed(predicate.value) if isinstance(predicate.value, tuple) else _shown(predicate.value)
+            )
+            if predicate.value_of:
+                factor = "" if predicate.times in (None, 1) else f"{predicate.times:g} × "
+                shift = (
+                    f" {'+' if predicate.plus > 0 else '-'} {abs(predicate.plus):g}" if predicate.plus else ""
+                )
+                target = factor + predicate.value_of + shift
+            sign = _SIGNS.get(op, {"in": "is one of", "starts": "starts with"}.get(op, op))
+            return f"{predicate.field} {sign} {target}" + (f" [{predicate.unit}]" if predicate.unit else "")
+        case All(all=parts):
+            return "(" + " and ".join(map(in_words, parts)) + ")" if parts else "nothing is asked"
+        case AnyOf(any=parts):
+            return "(" + " or ".join(map(in_words, parts)) + ")" if parts else "what nothing can meet"
+        case Not(not_=part):
+            return f"not {in_words(part)}"
+
+
 class _Trace(NamedTuple):
     verdict: Verdict
     missing: tuple[str, ...]

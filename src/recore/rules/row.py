@@ -23,6 +23,7 @@ from recore.rules.predicate import (
     Verdict,
     evaluate,
     fields,
+    in_words,
 )
 
 GradeLetter = Literal["A", "B", "C", "D", "E"]
@@ -297,7 +298,7 @@ class Rule(Strict):
                 f"{name} {' | '.join(words)}" for name, words in document.get("selector", {}).items()
             )
             or "all",
-            "condition": json.dumps(document.get("predicate", {"all": []}), ensure_ascii=False),
+            "condition": in_words(self.predicate),
             "effect": f"{self.effect} {json.dumps(self.params, ensure_ascii=False)}"
             if self.params
             else self.effect,

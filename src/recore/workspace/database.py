@@ -22,6 +22,7 @@ HEAD = (
 )
 VERSION_TABLE = "recore_schema"
 BUSY_S = 30
+CONNECT_S = 10
 _MIGRATION_LOCK, _FILES_LOCK = 0x5EC0_0001, 0x5EC0_0002  # PostgreSQL advisory locks, any two fixed numbers
 _WRITING = "recore_writing"
 
@@ -139,10 +140,7 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
-        url,
-        pool_pre_ping=True,
-        connect_args={"options": "-c timezone=utc", "connect_timeout": 10},
-        json_serializer=_json,
+        url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_S}, json_serializer=_json
     )
 
 

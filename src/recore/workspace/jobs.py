@@ -117,7 +117,8 @@ class Jobs(Repository):
     def progress(self, job: JobRow, share: float, doing: str) -> bool:
         """Report progress and renew the lease; False when the job is no longer this worker's."""
         share = min(max(share, 0.0), 1.0) if share == share else 0.0
-        values = {"share": share, "doing": doing[:200], "lease_until": self._clock() + LEASE}
+        said = "".join(letter for letter in doing[:200] if letter.isprintable())
+        values = {"share": share, "doing": said, "lease_until": self._clock() + LEASE}
         return self._held(job, update(JobRow).values(values))
 
     def finish(self, job: JobRow, result: dict[str, Any], files: Mapping[str, str] | None = None) -> bool:
