@@ -39,6 +39,7 @@ METHODS = """
         '''Mean wear.'''
         if trouble and os.environ.get("ACME_TROUBLE"):
             if trouble == "spin":
+                open(os.environ["ACME_PID"], "w").write(str(os.getpid()))
                 while True:
                     time.sleep(0.01)
             if trouble == "hog":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -148,21 +148,15 @@ def test_a_method_in_trouble_leaves_it_unknown(appraised, key, tmp_path, monkeyp
 def test_work_that_takes_too_long_is_stopped(appraised, key, tmp_path, monkeypatch):
     path = issue(appraised(trouble="spin"), key, tmp_path / "x.zip", now=NOW).path
     monkeypatch.setenv("ACME_TROUBLE", "1")
-    before = set(Path("/proc").glob("[0-9]*"))
+    monkeypatch.setenv("ACME_PID", str(tmp_path / "pid"))
     started = time.monotonic()
-    result = verify(path, now=NOW, budget_s=1.5)
-    assert time.monotonic() - started < 6
+    result = verify(path, now=NOW, budget_s=5)
+    assert time.monotonic() - started < 15
     ok, reason = by_name(result)["re-execution"]
-    assert ok is None and "longer than 1.5 s" in reason
-    left = [p for p in set(Path("/proc").glob("[0-9]*")) - before if "recore.passport.rerun" in _command(p)]
-    assert not left
-
-
-def _command(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_text()
-    except OSError:
-        return ""
+    assert ok is None and "longer than 5 s" in reason
+    if (tmp_path / "pid").exists():  # a busy machine may not have come so far
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_parameters_of_a_stranger_are_validated(appraised, key, tmp_path):

@@ -303,6 +303,30 @@ def test_claims_at_odds_with_the_rest_are_found_whoever_signs(issued, tmp_path, 
     assert not result.ok and says in failed(result).get(check, ""), failed(result)
 
 
+def test_findings_in_another_order_than_the_steps_are_found(issued, tmp_path, key):
+    parts = resigned(parts_of(issued.path), key, lambda claims: claims["findings"].reverse())
+    result = verify(rewritten(tmp_path / "bad.zip", parts), "L3", now=NOW)
+    assert "not those of the case's steps" in failed(result)["L1 statements"]
+
+
+def test_a_passport_under_the_name_of_another_machine_is_found(issued, tmp_path, key):
+    good = parts_of(issued.path)
+    document = json.loads(good["passport.json"]) | {"name": "Bohrwerk BW 3 4711"}
+    parts = resigned({**good, "passport.json": jsonio.canonical(document)}, key)
+    result = verify(rewritten(tmp_path / "bad.zip", parts), "L3", now=NOW)
+    assert "not that of the machine" in failed(result)["L1 subject"]
+
+
+def test_a_finding_made_from_another_file_than_the_step_before_made_is_found(appraised, key, tmp_path):
+    appraisal = appraised()
+    finding = appraisal.findings["again"]
+    other = replace(finding, evidence=({**finding.evidence[0], "sha256": "0" * 64},))
+    findings = {**appraisal.findings, "again": other}
+    path = issue(replace(appraisal, findings=findings), key, tmp_path / "x.zip", now=NOW).path
+    result = verify(path, "L3", now=NOW)
+    assert "than step 'wear' made" in failed(result)["L1 statements"]
+
+
 def test_a_rule_row_of_another_name_is_found(issued, tmp_path, key):
     parts = parts_of(issued.path)
     b, d = "rules/test.wear.b@1.json", "rules/test.wear.d@1.json"

@@ -81,10 +81,9 @@ def did_web(domain: str) -> str:
     ------
     BadInput : not a domain with an optional port and path
     """
-    host, *path = domain.removeprefix("did:web:").replace("%3A", "%3a").split("/")
-    did = ":".join(["did:web:" + host.replace(":", "%3A").replace("%3a", "%3A"), *path])
-    if domain.startswith("did:web:"):
-        did = domain
+    host, *path = domain.split("/")
+    named = domain.startswith("did:web:")
+    did = domain if named else ":".join(["did:web:" + host.replace(":", "%3A"), *path])
     if not _WEB.fullmatch(did):
         raise BadInput(f"{domain!r} is no domain", where="did:web", right="parts.example/shop is wanted")
     return did

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from recore.appraisal.case import Appraisal
     from recore.evidence import EvidenceFile
 
+_GRACE_S = 5.0  # for a worker that has answered, or closed its pipe, to end by itself
 _START = "import json,sys; j=json.loads(sys.stdin.readline()); sys.path[:]=j['path']; \
 from recore.passport.rerun import work; work(j)"
 
@@ -77,6 +78,8 @@ def in_worker(box: Bundle, *, budget_s: float, memory: int, progress: Progress |
             worker.stdin.write(json.dumps(order).encode() + b"\n")
             worker.stdin.close()
             answer = _listen(inlet, time.monotonic() + budget_s, progress)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(_GRACE_S)
         except BrokenPipeError:
             answer = None
         except TimeoutError:
