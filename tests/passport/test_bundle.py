@@ -279,19 +279,23 @@ from pathlib import Path
 from recore.passport.bundle import Part, write
 print("ready", flush=True)
 while True:
-    write(Path(sys.argv[1]), [Part("passport.json", 2, b"{}"), Part("evidence/" + sys.argv[3], 2**24, Path(sys.argv[2]), sys.argv[3])])
+    write(Path(sys.argv[1]), [Part("passport.json", 2, b"{}"), Part("evidence/" + sys.argv[3], 2**22, Path(sys.argv[2]), sys.argv[3])])
 """
 
 
 def test_killed_at_any_moment_there_is_a_whole_bundle_or_none(tmp_path):
     raw = tmp_path / "raw"
-    raw.write_bytes(random.Random(2).randbytes(2**24))
+    raw.write_bytes(random.Random(2).randbytes(2**22))
     digest = hashlib.sha256(raw.read_bytes()).hexdigest()
     out = tmp_path / "out"
     out.mkdir()
+    parts = [part("passport.json", b"{}"), Part(f"evidence/{digest}", 2**22, raw, digest)]
+    started = time.perf_counter()
+    write(out / "passport.zip", parts)
+    once = time.perf_counter() - started
     chance = random.Random(5)
     found = 0
-    for _ in range(8):
+    for _ in range(12):
         target = out / "passport.zip"
         target.unlink(missing_ok=True)
         writer = subprocess.Popen(
@@ -301,7 +305,7 @@ def test_killed_at_any_moment_there_is_a_whole_bundle_or_none(tmp_path):
         )
         assert writer.stdout is not None
         writer.stdout.readline()
-        time.sleep(chance.uniform(0, 0.12))
+        time.sleep(chance.uniform(0, 6 * once))
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
