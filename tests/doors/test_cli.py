@@ -128,11 +128,11 @@ def test_keys(recore: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "chmod 600" in ended.err
     monkeypatch.setenv("RECORE_PASSPHRASE", "three words long")
     assert recore("key", "new", "locked", "--passphrase").status == 0
-    monkeypatch.setenv("RECORE_PASSPHRASE", "wrong")
+    monkeypatch.setenv("RECORE_PASSPHRASE", "swordfish")
     ended = recore("key", "show", "locked")
     assert ended.status == 2
     assert "passphrase" in ended.err
-    assert "wrong" not in ended.err.replace("wrong passphrase", "")
+    assert "swordfish" not in ended.err
 
 
 @pytest.mark.slow

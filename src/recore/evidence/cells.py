@@ -40,6 +40,9 @@ class CellSource:
                 for column in wanted
             ]
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        return None
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow as pa
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from recore.errors import BadInput
@@ -73,7 +74,8 @@ def units_of(name: str) -> tuple[str, tuple[str, ...]]:
     return stem, units
 
 
-def find(columns: Sequence[str], asked: str, kind: Kind, file: str) -> Column:
+@lru_cache(maxsize=1024)
+def find(columns: tuple[str, ...], asked: str, kind: Kind, file: str) -> Column:
     """The column that a name means.
 
     Raises

@@ -87,10 +87,13 @@ class Part:
         kinds: Mapping[str, Kind] | None = None,
         *,
         check: bool = True,
+        stored: bool = False,
         rows: int = ROWS,
     ) -> Iterator[pa.RecordBatch]:
         """The part's rows, batch after batch; arguments as in `Table.batches`."""
-        for _, batch in _converted(self.source, names, kinds, check, rows, self.index, self.first_row):
+        for _, batch in _converted(
+            self.source, names, kinds, check, stored, rows, self.index, self.first_row
+        ):
             yield batch
 
 
@@ -158,6 +161,7 @@ class Table:
         kinds: Mapping[str, Kind] | None = None,
         *,
         check: bool = True,
+        stored: bool = False,
         rows: int = ROWS,
     ) -> Iterator[pa.RecordBatch]:
         """Stream the wanted columns in their order and under the asked names; no other column is read.
@@ -168,6 +172,8 @@ class Table:
         kinds : 'float' (float64, the default), 'float32', 'integer' (int64), 'time' (timestamp[us, UTC])
             or 'text' by name
         check : refuse empty cells, NaN and infinity in float columns; without it they pass through
+        stored : keep float32 in single precision and times in their own resolution (s, ms or us)
+            where nothing has to be converted: for kernels that widen as they go
         rows : largest number of rows in a batch
 
         Raises
@@ -175,7 +181,7 @@ class Table:
         BadInput : on the first value that is not as asked, with its file, column and row
         """
         empty = True
-        for _, batch in _converted(self.source, names, kinds, check, rows, None, 0):
+        for _, batch in _converted(self.source, names, kinds, check, stored, rows, None, 0):
             empty = False
             yield batch
         if empty:
@@ -221,6 +227,7 @@ def _converted(
     names: Sequence[str],
     kinds: Mapping[str, Kind] | None,
     check: bool,
+    stored: bool,
     rows: int,
     part: int | None,
     first_row: int,
@@ -236,7 +243,7 @@ def _converted(
         arrays = []
         for column, array in zip(wanted, raw, strict=True):
             try:
-                arrays.append(as_kind(array, column, check=check))
+                arrays.append(as_kind(array, column, check=check, stored=stored))
             except BadCell as bad:
                 raise _located(bad, source, column, first_row) from None
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))

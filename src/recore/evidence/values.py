@@ -32,8 +32,10 @@ def why_not_number(text: str, column: Column) -> tuple[str, str]:
     )
 
 
-def as_kind(array: Any, column: Column, *, check: bool = True) -> Any:
+def as_kind(array: Any, column: Column, *, check: bool = True, stored: bool = False) -> Any:
     """Values of an Arrow array in the wanted kind and unit; what fits already is not copied.
+
+    With `stored` single precision and the resolution of times are left as they are.
 
     Raises
     ------
@@ -46,23 +48,27 @@ def as_kind(array: Any, column: Column, *, check: bool = True) -> Any:
     if column.kind == "text":
         return _as_text(array, column)
     if column.kind == "time":
+        if stored and pa.types.is_timestamp(array.type) and array.type.unit != "ns":
+            _no_nulls(array, column)
+            return array
         return _as_time(array, column)
     if column.kind == "integer" and column.unit is None and not pa.types.is_floating(array.type):
         _numeric(array, column)
         _no_nulls(array, column)
         return _cast(array, pa.int64(), column)
-    values = _as_float(array, column, check=check)
+    values = _as_float(array, column, check=check, stored=stored)
     return _whole(values, column) if column.kind == "integer" else values
 
 
-def _as_float(array: Any, column: Column, *, check: bool) -> Any:
+def _as_float(array: Any, column: Column, *, check: bool, stored: bool = False) -> Any:
     import numpy as np
     import pyarrow as pa
 
     _numeric(array, column)
     if check or column.kind == "integer":
         _no_nulls(array, column)
-    target = pa.float32() if column.kind == "float32" else pa.float64()
+    single = column.kind == "float32" or (stored and column.unit is None and array.type == pa.float32())
+    target = pa.float32() if single else pa.float64()
     if column.unit is not None and column.to is not None:
         wide = _cast(array, pa.float64(), column)
         numbers = scaled(wide.to_numpy(zero_copy_only=False), column.unit, column.to)

@@ -135,13 +135,14 @@ def loading_law() -> NDArray[np.float64]:
     return np.array([[math.log1p((k + 0.5) * (BIN_US / SECOND) / tau) for k in range(BINS)] for tau in TAU_S])
 
 
-def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-def]
+def advance(ts, p, tick, first, state, rows, limits, law):  # type: ignore[no-untyped-def]
     """Carry the state of a leg over its next samples.
 
     Parameters
     ----------
-    ts : times, µs, int64, n
-    p : pressures, MPa, float64, n; finite
+    ts : times in ticks, int64, n
+    p : pressures, MPa, float32 or float64, n; finite
+    tick : µs per tick
     first : index of the first sample to read
     state : array of one `STATE` record, updated in place
     rows : array of `CYCLE` records, filled from the front with the cycles completed here
@@ -202,8 +203,8 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
     n = len(ts)
     i = first
     while i < n:
-        t = ts[i]
-        x = p[i]
+        t = ts[i] * tick
+        x = p[i] * 1.0  # in double precision from here on
         end = NEVER
         if t_held != NEVER:
             if t < t_held:
@@ -405,8 +406,8 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
             i += 1
             if i == n:
                 break
-            t = ts[i]
-            x = p[i]
+            t = ts[i] * tick
+            x = p[i] * 1.0
             step = t - t_prev
             if step <= 0 or step > gap_us or t >= until or x < low or x >= high:
                 break
@@ -455,16 +456,17 @@ def advance(ts, p, first, state, rows, limits, law):  # type: ignore[no-untyped-
 
 
 @cache
-def compiled() -> Callable[..., tuple[int, int, int]] | None:
-    """`advance` as machine code; None where there is no compiler."""
+def compiled(single: bool = False) -> Callable[..., tuple[int, int, int]] | None:
+    """`advance` as machine code, for pressures in single or double precision; None without a compiler."""
     try:
         import numba
     except ImportError:
         return None
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
-    numbers, ticks = np.zeros(1), np.zeros(1, np.int64)
+    ticks, numbers = np.zeros(1, np.int64), np.zeros(1, np.float32 if single else np.float64)
     numbers.flags.writeable = ticks.flags.writeable = False
-    given = (ticks, numbers, 0, new_state(), np.zeros(1, CYCLE), Limits(0.0, 0.0, 0.0, 0), loading_law())
-    signature = tuple(numba.typeof(value) for value in given)
+    given = (ticks, numbers, 1, 0, new_state(), np.zeros(1, CYCLE), Limits(0.0, 0.0, 0.0, 0), loading_law())
+    typeof: Callable[[Any], Any] = numba.typeof
+    signature = tuple(typeof(value) for value in given)
     kernel: Callable[..., tuple[int, int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Leg = tuple[int, int]  # support, leg
 Times = NDArray[np.int64]
-Pressures = NDArray[np.float64]
+Pressures = NDArray[np.floating[Any]]
 
 COLUMNS = ("ts", "support", "leg", "pressure_mpa")
 KINDS: dict[str, Any] = {"ts": "time", "support": "integer", "leg": "integer"}
@@ -42,6 +42,7 @@ IMPLAUSIBLE_MPA = 100.0
 SMALL_LOG = 500_000
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
+_TICK_US = {"s": 1_000_000, "ms": 1000, "us": 1}
 _SCATTERED = 64
 _IN_FLIGHT = 16
 _SEARCH = 8192
@@ -75,40 +76,40 @@ class Reader:
         self.rows = np.empty(_ROWS, kernel.CYCLE)
         self.law = kernel.loading_law()
 
-    def run(self, ts: Times, p: Pressures, at: int, segment: Segment) -> tuple[int, int]:
+    def run(self, ts: Times, p: Pressures, tick: int, at: int, segment: Segment) -> tuple[int, int]:
         """Carry a segment over its samples from `at` on; where it stopped, and why."""
         self.left -= len(ts) - at
-        compiled = kernel.compiled() if self.left < 0 else None
-        given = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
+        compiled = kernel.compiled(p.dtype == np.float32) if self.left < 0 else None
+        advance: Callable[..., tuple[int, int, int]] = compiled or kernel.advance
+        samples: tuple[Any, Any] = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
         i, offset = (at, 0) if compiled else (0, at)
         while True:
-            i, filled, why = (compiled or kernel.advance)(
-                *given, i, segment.state, self.rows, self.limits, self.law
-            )
+            i, filled, why = advance(*samples, tick, i, segment.state, self.rows, self.limits, self.law)
             if filled:
                 segment.cycles.append(self.rows[:filled].copy())
             if why != kernel.FULL:
                 return i + offset, why
 
-    def extend(self, segment: Segment, ts: Times, p: Pressures, at: int) -> tuple[int, int]:
+    def extend(self, segment: Segment, ts: Times, p: Pressures, tick: int, at: int) -> tuple[int, int]:
         """Add samples to a segment, from `at` on, as far as they are in order."""
         if at == len(ts):
             return at, kernel.DONE
         if segment.first == kernel.NEVER:
-            segment.first = int(ts[at])
+            segment.first = int(ts[at]) * tick
         if segment.state is None:
             released = _released(ts, p, at, self.limits.release_mpa)
             end = len(ts) if released is None else released + 1
-            stop, why = _in_order(segment, ts[at:end], p[at:end])
+            head = ts[at:end] * tick, p[at:end].astype(np.float64)
+            stop, why = _in_order(segment, *head)
             if stop:
-                segment.head.append((ts[at : at + stop].copy(), p[at : at + stop].copy()))
+                segment.head.append((head[0][:stop], head[1][:stop]))
             if why != kernel.DONE:
                 return at + stop, why
             if released is None:
                 return end, why
-            segment.state = kernel.new_state(kernel.LOW, int(ts[released]), float(p[released]))
+            segment.state = kernel.new_state(kernel.LOW, int(ts[released]) * tick, float(p[released]))
             at = end
-        return self.run(ts, p, at, segment)
+        return self.run(ts, p, tick, at, segment)
 
     def join(self, segment: Segment, after: Segment) -> bool:
         """Append a later segment; False where the two hold different pressures of one time."""
@@ -117,7 +118,7 @@ class Reader:
             segment.state, segment.cycles = after.state, after.cycles
             return True
         for ts, p in after.head:
-            if self.run(ts, p, 0, segment)[1] != kernel.DONE:
+            if self.run(ts, p, 1, 0, segment)[1] != kernel.DONE:
                 return False
         if after.state is not None:
             state = after.state.copy()
@@ -164,13 +165,13 @@ class LegPart:
     backwards: int | None = None  # table row at which time first runs backwards
     untidy: bool = False  # must be sorted before it can be read
 
-    def read(self, reader: Reader, ts: Times, p: Pressures, rows: Times | range) -> None:
+    def read(self, reader: Reader, ts: Times, p: Pressures, tick: int, rows: Times | range) -> None:
         self.rows += len(ts)
         at = 0
         while at < len(ts) and not self.untidy:
             if not self.segments:
                 self.segments.append(Segment())
-            at, why = reader.extend(self.segments[-1], ts, p, at)
+            at, why = reader.extend(self.segments[-1], ts, p, tick, at)
             if why == kernel.BACKWARDS:
                 if self.backwards is None:
                     self.backwards = int(rows[at])
@@ -210,39 +211,41 @@ def survey(part: Part, limits: Limits, small: bool) -> Survey:
     """Read one part of a log: the task that runs on the executor."""
     found = Survey()
     reader = Reader(limits, small=small)
-    for leg, ts, p, rows in _stretches(part, found.faults):
-        found.legs.setdefault(leg, LegPart()).read(reader, ts, p, rows)
+    for leg, ts, p, tick, rows in _stretches(part, found.faults):
+        found.legs.setdefault(leg, LegPart()).read(reader, ts, p, tick, rows)
     return found
 
 
 def rows_of(part: Part, wanted: frozenset[Leg]) -> dict[Leg, list[tuple[Times, Pressures]]]:
     """All usable rows of some legs in one part, in the order of the file."""
     found: dict[Leg, list[tuple[Times, Pressures]]] = {}
-    for leg, ts, p, _ in _stretches(part, Faults()):
+    for leg, ts, p, tick, _ in _stretches(part, Faults()):
         if leg in wanted:
-            found.setdefault(leg, []).append((ts.copy(), p.copy()))
+            found.setdefault(leg, []).append((ts * tick, p.astype(np.float64)))
     return found
 
 
-def _stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, Times | range]]:
-    """Usable rows leg by leg, batch after batch, with their row numbers in the table."""
+def _stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range]]:
+    """Usable rows leg by leg, batch after batch: times in ticks, pressures in MPa, µs per tick, and the
+    row numbers in the table."""
     constants = part.constants(("support", "leg"), KINDS)
     names = [name for name in COLUMNS if name not in constants]
     kinds = {name: KINDS[name] for name in names if name in KINDS}
     row = part.first_row
-    for batch in part.batches(names, kinds, check=False):
+    for batch in part.batches(names, kinds, check=False, stored=True):
         columns = {name: _numbers(batch.column(name)) for name in names}
         ts, p = columns["ts"], columns["pressure_mpa"]
         rows: Times | range = range(row, row + len(ts))
         row += len(ts)
-        good = _usable(ts, p, faults)
+        tick = _TICK_US[batch.column(names.index("ts")).type.unit]
+        good = _usable(ts, p, tick, faults)
         if good is not None:
             columns = {name: values[good] for name, values in columns.items()}
             ts, p, rows = columns["ts"], columns["pressure_mpa"], np.asarray(rows)[good]
         if not len(ts):
             continue
         if len(constants) == 2:
-            yield (constants["support"], constants["leg"]), ts, p, rows
+            yield (constants["support"], constants["leg"]), ts, p, tick, rows
             continue
         keys = {name: columns.get(name, constants.get(name)) for name in ("support", "leg")}
         support, leg = (np.broadcast_to(np.asarray(key, np.int64), ts.shape) for key in keys.values())
@@ -258,7 +261,7 @@ def _stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressur
             )
             changes = _changes(support, leg)
         for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
-            yield (int(support[begin]), int(leg[begin])), ts[begin:end], p[begin:end], rows[begin:end]
+            yield (int(support[begin]), int(leg[begin])), ts[begin:end], p[begin:end], tick, rows[begin:end]
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:
@@ -270,15 +273,16 @@ def _changes(support: Times, leg: Times) -> Times:
     return 1 + np.flatnonzero((support[1:] != support[:-1]) | (leg[1:] != leg[:-1]))
 
 
-def _usable(ts: Times, p: Pressures, faults: Faults) -> NDArray[np.bool_] | None:
+def _usable(ts: Times, p: Pressures, tick: int, faults: Faults) -> NDArray[np.bool_] | None:
     """Mask of the rows that can be used, None where all can."""
     faults.rows += len(ts)
+    earliest, latest = EARLIEST_US // tick, LATEST_US // tick
     low, high = p.min(), p.max()
     finite = bool(np.isfinite(low) and np.isfinite(high))
-    if finite and low >= 0.0 and high <= IMPLAUSIBLE_MPA and ts.min() >= EARLIEST_US and ts.max() < LATEST_US:
+    if finite and low >= 0.0 and high <= IMPLAUSIBLE_MPA and ts.min() >= earliest and ts.max() < latest:
         return None
     number = np.isfinite(p)
-    dated = (ts >= EARLIEST_US) & (ts < LATEST_US)
+    dated = (ts >= earliest) & (ts < latest)
     good = number & dated
     faults.nan += int(np.count_nonzero(~number))
     faults.clock += int(np.count_nonzero(~dated))
@@ -500,7 +504,7 @@ def _sorted_legs(
         ts, p = (np.concatenate(column) for column in zip(*pieces, strict=True))
         ts, p, repeats, conflicts = one_each(ts, p)
         whole = Segment(state=kernel.new_state())
-        reader.run(ts, p, 0, whole)
+        reader.run(ts, p, 1, 0, whole)
         records[leg] = _record(whole, conflicts)
         records[leg].state["repeats"] += repeats
     return records

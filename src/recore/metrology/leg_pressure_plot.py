@@ -83,20 +83,17 @@ def _in_time(alt: Any, table: pa.Table, most: int) -> Any:
         for k, cycle in enumerate(cycles)
         for at, name in (("start", "setting_mpa"), ("end", "final_mpa"))
     ]
-    shaded = [
-        {
-            "from": cycle["start"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "to": cycle["end"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "twap": cycle["twap_mpa"],
-        }
-        for cycle in cycles
-    ]
     y = alt.Y("pressure:Q", title="leg pressure / MPa", scale=alt.Scale(zero=False))
     lines = (
         alt.Chart({"values": values})
         .mark_line(point=True)
         .encode(
-            x=alt.X("ts:T", title="time (UTC)", scale=alt.Scale(type="utc")),
+            x=alt.X(
+                "ts:T",
+                title="time (UTC)",
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(format="%d %b %H:%M", labelAngle=-30, tickCount=8),
+            ),
             y=y,
             detail="cycle:N",
             strokeDash=alt.StrokeDash("leg:N", title="leg"),
@@ -105,10 +102,8 @@ def _in_time(alt: Any, table: pa.Table, most: int) -> Any:
             ),
         )
     )
-    areas = alt.Chart({"values": shaded}).mark_rect(opacity=0.12, color="#1f4e79")
-    areas = areas.encode(x=alt.X("from:T", scale=alt.Scale(type="utc")), x2="to:T")
     title = alt.Title(
         f"Cycles of support {busiest}, the one with the highest mean TWAP",
         subtitle="straight from setting to final pressure; the record in between is not drawn",
     )
-    return (areas + lines).properties(width=WIDTH, height=180, title=title)
+    return lines.properties(width=WIDTH, height=180, title=title)

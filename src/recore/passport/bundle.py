@@ -254,6 +254,49 @@ class Bundle:
             what, where=self.path.name, right="not a bundle as it was issued: get it again from its issuer"
         )
 
+    @classmethod
+    def salvaged(cls, path: Path) -> Bundle | None:
+        """A zip that another tool wrote, opened only to say what else holds and what does not.
+
+        Its parts must be stored uncompressed under names that a bundle has; None where they are not.
+        """
+        box = object.__new__(cls)
+        box.path = path
+        try:
+            box.handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return None
+        entries = box._listed_by_zipfile()
+        if entries is None:
+            os.close(box.handle)
+            return None
+        box.entries = entries
+        return box
+
+    def _listed_by_zipfile(self) -> dict[str, Entry] | None:
+        import zipfile
+
+        total = os.fstat(self.handle).st_size
+        entries: dict[str, Entry] = {}
+        try:
+            with os.fdopen(os.dup(self.handle), "rb") as file, zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                if len(members) > MAX_ENTRIES:
+                    return None
+                for member in members:
+                    head = self._at(member.header_offset, _LOCAL.size)
+                    if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
+                        return None
+                    begin = member.header_offset + _LOCAL.size + sum(_LOCAL.unpack(head)[-2:])
+                    name, size = member.filename, member.file_size
+                    stored = member.compress_type == zipfile.ZIP_STORED and member.compress_size == size
+                    if not (stored and _NAMES.fullmatch(name)) or name in entries or begin + size > total:
+                        return None
+                    entries[name] = Entry(name, begin, size, member.CRC)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+            return None
+        return entries if PASSPORT in entries else None
+
     def _at(self, offset: int, size: int) -> bytes:
         data = b""
         while len(data) < size and (more := os.pread(self.handle, size - len(data), offset + len(data))):

@@ -69,7 +69,7 @@ class SupportLog:
 
     `log` : ts, support, leg, pressure_mpa (float32), by support, leg and time
     `cycles` : support, leg, start_s (setting begins), release_s (lowering begins), end_s (released),
-    setting_mpa, loading_mpa, tau_s, yields
+    setting_mpa, final_mpa (both without noise and offset), loading_mpa, tau_s, yields
     `legs` : support, leg, leak_mpa_per_min, offset_mpa
     """
 
@@ -103,13 +103,14 @@ def supports(
     truth: list[dict[str, Any]] = []
     leaking, offsets = dict(face.leaking), dict(face.offset)
     for support in range(1, supports + 1):
+        # the legs of a support are released and set together
+        strokes = _strokes(np.random.default_rng([seed, support, 0]), face, seconds)
         for leg in range(1, legs + 1):
             rng = np.random.default_rng([seed, support, leg])
             t = _clock(rng, face, seconds)
-            p, cycles = _leg(rng, face, t, seconds, leaking.get((support, leg), 0.0))
-            t, p = _logged(
-                rng, face, t, p + offsets.get((support, leg), 0.0), dict(face.stuck).get((support, leg))
-            )
+            p, cycles = _leg(rng, face, t, strokes, leaking.get((support, leg), 0.0))
+            p += offsets.get((support, leg), 0.0)
+            t, p = _logged(rng, face, t, p, dict(face.stuck).get((support, leg)))
             ts.append(t)
             pressures.append(p)
             keys.append((support, leg))
@@ -152,52 +153,74 @@ def _clock(rng: np.random.Generator, face: Face, seconds: float) -> NDArray[np.f
     return t
 
 
+@dataclass(frozen=True)
+class _Stroke:
+    """Times of one cycle of a support, s: standing released, setting, set, lowering, released."""
+
+    begin: float
+    start: float
+    set_at: float
+    release: float
+    end: float
+
+
+def _strokes(rng: np.random.Generator, face: Face, seconds: float) -> list[_Stroke]:
+    begin = -rng.uniform(0.0, face.cycle_s[0])  # the record begins anywhere in a cycle
+    strokes = []
+    while begin < seconds:
+        low, rise, fall = (rng.uniform(*span) for span in (face.low_s, face.set_s, face.release_s))
+        end = begin + max(rng.uniform(*face.cycle_s), low + rise + fall + 1.0)
+        strokes.append(_Stroke(begin, begin + low, begin + low + rise, end - fall, end))
+        begin = end
+    return strokes
+
+
 def _leg(
-    rng: np.random.Generator, face: Face, t: NDArray[np.float64], seconds: float, leak_per_min: float
+    rng: np.random.Generator,
+    face: Face,
+    t: NDArray[np.float64],
+    strokes: list[_Stroke],
+    leak_per_min: float,
 ) -> tuple[NDArray[np.float64], list[dict[str, Any]]]:
     """True pressure at the sampling times, and the cycles."""
     p = np.empty(len(t))
     cycles = []
-    begin = -rng.uniform(0.0, face.cycle_s[0])  # the record begins anywhere in a cycle
     back = rng.uniform(*face.back_pressure_mpa)
-    while begin < seconds:
-        # standing released, setting, holding, lowering
-        low, rise, fall = (rng.uniform(*span) for span in (face.low_s, face.set_s, face.release_s))
-        length = max(rng.uniform(*face.cycle_s), low + rise + fall + 1.0)
+    for stroke in strokes:
         setting = rng.normal(face.setting_mpa, face.setting_spread_mpa)
         loading, tau = rng.uniform(*face.loading_mpa), rng.uniform(*face.tau_s)
-        start, set_at = begin + low, begin + low + rise
-        release, end = begin + length - fall, begin + length
-        here = (t >= begin) & (t < end)
-        local = t[here]
-        held, yields = _held(local, set_at, release, setting, loading, tau, leak_per_min, face)
-        final, _ = _held(np.array([release]), set_at, release, setting, loading, tau, leak_per_min, face)
         next_back = rng.uniform(*face.back_pressure_mpa)
-        value = np.where(local < start, back, held)
-        rising = (local >= start) & (local < set_at)
-        value[rising] = back + (setting - back) * (local[rising] - start) / rise
-        falling = local >= release
-        value[falling] = final[0] + (next_back - final[0]) * (local[falling] - release) / fall
+        here = (t >= stroke.begin) & (t < stroke.end)
+        local = np.append(t[here], stroke.release)
+        held, yields = _held(local, stroke, setting, loading, tau, leak_per_min, face)
+        local, value, final = local[:-1], held[:-1], held[-1]
+        value[local < stroke.start] = back
+        rising = (local >= stroke.start) & (local < stroke.set_at)
+        share = (local[rising] - stroke.start) / (stroke.set_at - stroke.start)
+        value[rising] = back + (setting - back) * share
+        falling = local >= stroke.release
+        share = (local[falling] - stroke.release) / (stroke.end - stroke.release)
+        value[falling] = final + (next_back - final) * share
         p[here] = value
         cycles.append(
             {
-                "start_s": start,
-                "release_s": release,
-                "end_s": end,
+                "start_s": stroke.start,
+                "release_s": stroke.release,
+                "end_s": stroke.end,
                 "setting_mpa": setting,
+                "final_mpa": final,
                 "loading_mpa": loading,
                 "tau_s": tau,
                 "yields": yields,
             }
         )
-        begin, back = end, next_back
+        back = next_back
     return p, cycles
 
 
 def _held(
     t: NDArray[np.float64],
-    set_at: float,
-    release: float,
+    stroke: _Stroke,
     setting: float,
     loading: float,
     tau: float,
@@ -210,16 +233,16 @@ def _held(
     """
 
     def free(moment: Any) -> Any:
-        age = np.maximum(moment - set_at, 0.0)
+        age = np.maximum(moment - stroke.set_at, 0.0)
         return setting + loading * np.log1p(age / tau) - leak_per_min / 60.0 * age
 
     # the openings are found on a grid of their own, so that they do not hang on the sampling
-    grid = np.arange(set_at, release, 1.0)
-    excess = np.maximum.accumulate(free(grid)) if len(grid) else np.zeros(0)
+    grid = np.arange(stroke.set_at, stroke.release, 1.0)
+    excess = np.maximum.accumulate(free(grid))
     drops = np.where(excess > face.yield_mpa, 1 + (excess - face.yield_mpa) // face.blow_down_mpa, 0)
     opened = np.searchsorted(grid, t, side="right") - 1
-    counted = np.where(opened >= 0, drops[np.maximum(opened, 0)], 0) if len(grid) else np.zeros(len(t))
-    return free(t) - face.blow_down_mpa * counted, int(drops[-1]) if len(drops) else 0
+    counted = np.where(opened >= 0, drops[np.maximum(opened, 0)], 0)
+    return free(t) - face.blow_down_mpa * counted, int(drops[-1])
 
 
 def _logged(
