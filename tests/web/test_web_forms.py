@@ -40,6 +40,10 @@ def everything(
     pressure : of the pump [MPa]
     needed : cannot be guessed
 
+    Returns
+    -------
+    needed : as it was given
+
     Refuses nothing.
 
     References
@@ -90,6 +94,8 @@ def test_docstring_is_taken_apart() -> None:
     assert told.summary == "Measure everything."
     assert told.body == ("A paragraph that explains more.", "Refuses nothing.")
     assert told.parameters["data"] == told.parameters["other"] == "the files, in this order"
+    assert told.returns == {"needed": "as it was given"}
+    assert told.parameters["needed"] == "cannot be guessed"
     assert told.sections == {"References": ("A book, 2020.",)}
 
 

@@ -496,3 +496,16 @@ def test_a_wrong_bundle(client: httpx.Client) -> None:
     assert "level" in words(send(client, "/verify", "/verify", {"level": "L9"}, bad))
     assert "DID" in words(send(client, "/verify", "/verify", {"issuer": "me"}, bad))
     assert "This passport does not hold." in words(send(client, "/verify", "/verify", {"level": "L0"}, bad))
+
+
+def test_a_bundle_that_cannot_be_read_hides_no_other(
+    client: httpx.Client, workspace: Workspace, made: dict[str, Any]
+) -> None:
+    row = workspace.passports.save(
+        b"damaged", issuer="did:key:z6Mk", machine="urn:recore:machine:damaged", grade="A"
+    )
+    for path in ("/", "/passports"):
+        said = words(client.get(path))
+        assert "urn:recore:machine:damaged" in said
+        assert "Weichai WP10" in said
+    assert "does not end like a zip" in words(client.get(f"/passports/{row.sha256}"))

@@ -193,7 +193,7 @@ def evidence_list(request: Request) -> Response:
     openapi_extra=shapes.form(
         capture={"type": "object"}, file={"type": "array", "items": {"type": "string", "format": "binary"}}
     ),
-    summary="Put in files",
+    summary="Add files",
 )
 async def put_in(request: Request) -> Response:
     form = await _files(request)

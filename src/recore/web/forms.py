@@ -51,11 +51,12 @@ class Documentation:
     summary: str
     body: tuple[str, ...]
     parameters: dict[str, str]
+    returns: dict[str, str]
     sections: dict[str, tuple[str, ...]]
 
 
 def documentation(tool: Method[..., Any]) -> Documentation:
-    """The method's docstring as summary, paragraphs, parameter texts and further sections."""
+    """The method's docstring as summary, paragraphs, texts by parameter and result, and further sections."""
     lines = (inspect.getdoc(tool.function) or "").splitlines()
     blocks: dict[str, list[str]] = {"": []}
     heading = ""
@@ -66,8 +67,8 @@ def documentation(tool: Method[..., Any]) -> Documentation:
             blocks[heading] = []
         elif not _RULE.match(line):
             blocks[heading].append(line)
-    texts: dict[str, str] = {}
-    for title in ("Parameters", "Returns"):
+    told: dict[str, dict[str, str]] = {"Parameters": {}, "Returns": {}}
+    for title, texts in told.items():
         names: list[str] = []
         for line in blocks.pop(title, []):
             entry = _ENTRY.match(line)
@@ -82,9 +83,8 @@ def documentation(tool: Method[..., Any]) -> Documentation:
                 blocks[""].append(line)
     paragraphs = {title: _paragraphs(block) for title, block in blocks.items()}
     front = paragraphs.pop("")
-    return Documentation(
-        front[0] if front else "", front[1:], texts, {name: text for name, text in paragraphs.items() if text}
-    )
+    further = {name: text for name, text in paragraphs.items() if text}
+    return Documentation(front[0] if front else "", front[1:], told["Parameters"], told["Returns"], further)
 
 
 def _paragraphs(lines: Sequence[str]) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def methods(request: Request) -> Response:
     families: dict[str, list[Method[..., Any]]] = {}
     for tool in newest():
         families.setdefault(tool.id.partition(".")[0], []).append(tool)
-    evidence = request.query_params.get("evidence", "")
+    digest = request.query_params.get("evidence")
+    evidence = workspace_of(request).evidence.get(digest) if digest else None
     context = {"families": families, "problems": registry().problems, "evidence": evidence}
     return page(request, "methods.html", context)
 

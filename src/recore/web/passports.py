@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recore import jsonio
+from recore.errors import BadInput
 from recore.finding import Finding
 from recore.web.evidence import attachment
 from recore.web.findings import captured
@@ -54,13 +55,12 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def titled(workspace: Workspace, row: PassportRow) -> dict[str, Any]:
-    """A passport as a list shows it."""
-    return {
-        "sha256": row.sha256,
-        "title": read(workspace.passports.open(row.sha256).path)["title"],
-        "grade": row.grade,
-        "issued_at": row.issued_at,
-    }
+    """A passport as a list shows it; a bundle that cannot be read hides no other, it goes by its URN."""
+    try:
+        title = read(workspace.passports.open(row.sha256).path)["title"]
+    except BadInput:
+        title = row.machine
+    return {"sha256": row.sha256, "title": title, "grade": row.grade, "issued_at": row.issued_at}
 
 
 @router.get("/passports")
