@@ -4,6 +4,7 @@ Importing this room imports no numerics; NumPy and Arrow come with the first tab
 """
 
 from recore.evidence.file import EvidenceFile, open_file
+from recore.evidence.store import Store
 from recore.evidence.table import Part, Table
 
-__all__ = ["EvidenceFile", "Part", "Table", "open_file"]
+__all__ = ["EvidenceFile", "Part", "Store", "Table", "open_file"]

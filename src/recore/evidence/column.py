@@ -1,14 +1,14 @@
-"""Which column of a file a name means, and its values in the kind and unit that is asked for."""
+"""Which column of a file a name means, and in which unit it is asked for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from functools import lru_cache
+from typing import Literal, get_args
 
 from recore.errors import BadInput
-from recore.evidence.scaling import scaled
 from recore.quantity import kind_of, units_of_suffix
 
 Kind = Literal["float", "float32", "integer", "time", "text"]
@@ -17,8 +17,6 @@ Kind = Literal["float", "float32", "integer", "time", "text"]
 EPOCH = {"s": 1, "ms": 10**3, "us": 10**6, "µs": 10**6, "ns": 10**9}
 ISO = "write ISO 8601 as in 2026-01-31T08:15:00Z"
 _LISTED = 40
-_ZONED = r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -58,28 +56,26 @@ class Column:
         )
 
 
-class BadCell(Exception):
-    """A value that cannot be used; `index` counts within the batch, None means the whole column."""
-
-    def __init__(self, index: int | None, what: str, right: str) -> None:
-        super().__init__(what)
-        self.index, self.what, self.right = index, what, right
-
-
 def folded(name: str) -> str:
     """A name as it is compared: without regard to case, space and dash equal to the underscore."""
     return re.sub(r"[\s-]+", "_", name.strip()).casefold()
 
 
 def units_of(name: str) -> tuple[str, tuple[str, ...]]:
-    """Bare name and the units its ending may mean; 'power_mW' and 'power_MW' are told apart by case."""
+    """Bare name and the units its ending may mean.
+
+    Case tells 'power_mW' from 'power_MW', and a stem that names what it measures settles
+    'torque_nm' and 'current_a'.
+    """
     stem, units = units_of_suffix(name.replace("μ", "µ"))
+    units = tuple(unit for unit in units if len(units) > 1 and kind_of(unit) in stem.lower()) or units
     if len({kind_of(unit) for unit in units}) < len(units):
         units = tuple(u for u in units if name.rstrip(" ])").endswith(u)) or units
     return stem, units
 
 
-def find(columns: Sequence[str], asked: str, kind: Kind, file: str) -> Column:
+@lru_cache(maxsize=1024)
+def find(columns: tuple[str, ...], asked: str, kind: Kind, file: str) -> Column:
     """The column that a name means.
 
     Raises
@@ -125,9 +121,9 @@ def find(columns: Sequence[str], asked: str, kind: Kind, file: str) -> Column:
     for _, name, (_, units) in kin:
         if units:
             raise BadInput(
-                f"is {_a(kind_of(units[0]))}",
+                f"is {with_article(kind_of(units[0]))}",
                 where=f"{file}, column {name!r}",
-                right=f"{_a(kind_of(target))} in {target} is wanted",
+                right=f"{with_article(kind_of(target))} in {target} is wanted",
             )
         raise BadInput(
             "states no unit",
@@ -157,7 +153,7 @@ def _epoch_of(name: str) -> tuple[str, int | None]:
     return name, None
 
 
-def _a(noun: str) -> str:
+def with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
@@ -169,213 +165,3 @@ def _ambiguous(asked: str, names: Sequence[str], file: str) -> BadInput:
 def _missing(columns: Sequence[str], asked: str, file: str) -> BadInput:
     listed = ", ".join(columns[:_LISTED]) + (", …" if len(columns) > _LISTED else "")
     return BadInput(f"no column {asked!r}", where=file, right=f"columns there are: {listed or 'none'}")
-
-
-def why_not_number(text: str, column: Column) -> tuple[str, str]:
-    """What is wrong with a cell where a number belongs, and what would be right."""
-    if not text.strip():
-        return "the cell is empty", column.wanted
-    if _DECIMAL_COMMA.fullmatch(text):
-        return f"{text.strip()!r} has a decimal comma", f"write {text.strip().replace(',', '.')}"
-    return (
-        f"{text.strip()[:60]!r} is not {'a whole number' if column.kind == 'integer' else 'a number'}",
-        column.wanted,
-    )
-
-
-def as_kind(array: Any, column: Column, *, check: bool = True) -> Any:
-    """Values of an Arrow array in the wanted kind and unit; what fits already is not copied.
-
-    Raises
-    ------
-    BadCell : on the first value that does not fit
-    """
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if column.kind == "text":
-        return _as_text(array, column)
-    if column.kind == "time":
-        return _as_time(array, column)
-    if column.kind == "integer" and column.unit is None and not pa.types.is_floating(array.type):
-        _numeric(array, column)
-        _no_nulls(array, column)
-        return _cast(array, pa.int64(), column)
-    values = _as_float(array, column, check=check)
-    return _whole(values, column) if column.kind == "integer" else values
-
-
-def _as_float(array: Any, column: Column, *, check: bool) -> Any:
-    import numpy as np
-    import pyarrow as pa
-
-    _numeric(array, column)
-    if check or column.kind == "integer":
-        _no_nulls(array, column)
-    target = pa.float32() if column.kind == "float32" else pa.float64()
-    if column.unit is not None and column.to is not None:
-        wide = _cast(array, pa.float64(), column)
-        numbers = scaled(wide.to_numpy(zero_copy_only=False), column.unit, column.to)
-        array = pa.array(
-            numbers, mask=None if not wide.null_count else wide.is_null().to_numpy(zero_copy_only=False)
-        )
-    if array.type != target:
-        array = _cast(array, target, column)
-    if check or column.kind == "integer":
-        numbers = array.to_numpy(zero_copy_only=False)
-        with np.errstate(all="ignore"):
-            total = numbers.sum()  # one pass without a temporary: NaN and infinity survive addition
-        if not np.isfinite(total) and not (finite := np.isfinite(numbers)).all():
-            index = int(finite.argmin())
-            word = "NaN" if np.isnan(numbers[index]) else "infinity"
-            raise BadCell(index, f"{word} is not a measured value", column.wanted)
-    return array
-
-
-def _whole(array: Any, column: Column) -> Any:
-    import numpy as np
-    import pyarrow as pa
-
-    values = array.to_numpy(zero_copy_only=False)
-    bad = (values != np.floor(values)) | (np.abs(values) > 2.0**53)
-    if bad.any():
-        index = int(bad.argmax())
-        value = values[index]
-        what = "is not a whole number" if value != np.floor(value) else "is beyond an exact whole number"
-        raise BadCell(index, f"{value:g} {what}", column.wanted)
-    return pa.array(values.astype(np.int64))
-
-
-def _as_text(array: Any, column: Column) -> Any:
-    import pyarrow as pa
-
-    _no_nulls(array, column)
-    return array if array.type == pa.string() else _cast(array, pa.string(), column)
-
-
-def _as_time(array: Any, column: Column) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    _no_nulls(array, column)
-    target, kind = pa.timestamp("us", "UTC"), pa.types
-    if kind.is_string(array.type) or kind.is_large_string(array.type) or kind.is_string_view(array.type):
-        number = _epoch_number(array) if column.epoch else None
-        if number is None:
-            return _parsed(array, column)
-        array = number
-    if kind.is_timestamp(array.type):
-        if array.type == target:
-            return array
-        # a naive time is UTC, a zoned one is kept as UTC ticks: only the resolution changes
-        naive = array.cast(pa.timestamp(array.type.unit))
-        return _cast(naive, pa.timestamp("us"), column, safe=array.type.unit != "ns").cast(target)
-    if kind.is_date(array.type):
-        return array.cast(pa.timestamp("us"), safe=False).cast(target)
-    if not (kind.is_integer(array.type) or kind.is_floating(array.type)):
-        raise BadCell(None, f"is {_a(_type_word(array))}", ISO)
-    if column.epoch is None:
-        raise BadCell(
-            None, "holds numbers whose unit and origin nobody stated",
-            f"{ISO}, or name it '{column.stored}_s' or '{column.stored}_ms' if it counts from 1970-01-01 UTC",
-        )  # fmt: skip
-    try:
-        if kind.is_floating(array.type):
-            micro = pc.round(pc.multiply(array.cast(pa.float64()), 1e6 / column.epoch))
-        elif column.epoch > 10**6:
-            micro = pc.divide(array, pa.scalar(column.epoch // 10**6, pa.int64()))
-        else:
-            micro = pc.multiply_checked(array.cast(pa.int64()), pa.scalar(10**6 // column.epoch, pa.int64()))
-        return micro.cast(pa.int64()).cast(target)
-    except pa.ArrowInvalid:
-        raise BadCell(None, "holds a time beyond the range of a calendar", ISO) from None
-
-
-def _epoch_number(array: Any) -> Any:
-    import pyarrow as pa
-
-    for target in (pa.int64(), pa.float64()):
-        try:
-            return array.cast(target)
-        except pa.ArrowInvalid:
-            continue
-    return None
-
-
-def _parsed(array: Any, column: Column) -> Any:
-    """ISO 8601 text, with and without a zone, to UTC."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    utc = pa.timestamp("us", "UTC")
-    try:
-        return array.cast(pa.timestamp("us")).cast(utc)
-    except pa.ArrowInvalid:
-        pass
-    array = pc.utf8_trim_whitespace(array.cast(pa.string()))
-    zoned = pc.match_substring_regex(array, _ZONED)
-    named = pc.if_else(zoned, array, pc.binary_join_element_wise(array, "Z", ""))
-    dates = pc.match_substring_regex(array, r"^\d{4}-\d\d-\d\d$")
-    named = pc.if_else(dates, pc.binary_join_element_wise(array, "T00:00:00Z", ""), named)
-    for unit in ("us", "ns"):
-        try:
-            parsed = named.cast(pa.timestamp(unit, "UTC"))
-        except pa.ArrowInvalid:
-            continue
-        return parsed.cast(utc, safe=False)
-    for index, text in enumerate(named):
-        try:
-            pa.array([text.as_py()]).cast(pa.timestamp("ns", "UTC"))
-        except pa.ArrowInvalid:
-            raw = array[index].as_py()
-            what = f"{raw[:60]!r} is not a time" if raw else "the cell is empty"
-            raise BadCell(index, what, ISO) from None
-    raise BadCell(None, "holds times that cannot be read together", ISO)
-
-
-def _numeric(array: Any, column: Column) -> None:
-    import pyarrow as pa
-
-    kind = pa.types
-    if kind.is_integer(array.type) or kind.is_floating(array.type) or kind.is_decimal(array.type):
-        return
-    if kind.is_string(array.type) or kind.is_large_string(array.type) or kind.is_string_view(array.type):
-        for index, text in enumerate(array):
-            if text.is_valid:
-                raise BadCell(index, f"{text.as_py()[:60]!r} is text", column.wanted)
-    if not kind.is_null(array.type):
-        raise BadCell(None, f"is {_a(_type_word(array))}", column.wanted)
-
-
-def _type_word(array: Any) -> str:
-    import pyarrow as pa
-
-    if pa.types.is_temporal(array.type):
-        return "time"
-    if pa.types.is_boolean(array.type):
-        return "yes-or-no column"
-    return f"column of type {array.type}"
-
-
-def _no_nulls(array: Any, column: Column) -> None:
-    import pyarrow.compute as pc
-
-    if array.null_count:
-        raise BadCell(pc.index(array.is_null(), True).as_py(), "the cell is empty", column.wanted)
-
-
-def _cast(array: Any, target: Any, column: Column, *, safe: bool = True) -> Any:
-    import pyarrow as pa
-
-    try:
-        # a double that a float cannot hold becomes infinite and is caught as such
-        return array.cast(target, safe=safe and target != pa.float32())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        for index in range(len(array)):
-            try:
-                array.slice(index, 1).cast(target, safe=safe)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                value = str(array[index].as_py())[:40]
-                raise BadCell(index, f"{value} does not fit into {target}", column.wanted) from None
-        raise

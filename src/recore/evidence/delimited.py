@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recore.errors import BadInput
-from recore.evidence.column import Column, why_not_number
+from recore.evidence.column import Column
 from recore.evidence.memory_table import check_names
+from recore.evidence.values import why_not_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,11 @@ _HEAD = 2**20
 _BLOCK = 2**22
 _INT64 = range(-(2**63), 2**63)
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
-_WHOLE = re.compile(r"[+-]?\d+")
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,9 @@ class DelimitedSource:
         except pa.ArrowInvalid as error:
             raise self._diagnosed(wanted, read, error) from None
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        return None
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
@@ -76,7 +84,10 @@ class DelimitedSource:
     def place(self, row: int) -> str:
         with self._text() as lines:
             records = csv.reader(lines, delimiter=self.delimiter)
-            next(itertools.islice(filter(None, records), row + 1, None), None)
+            try:
+                next(itertools.islice(filter(None, records), row + 1, None), None)
+            except csv.Error:  # Arrow takes fields longer than this module does
+                return f"row {row + 1} of values"
             return f"line {records.line_num}"
 
     def _text(self) -> Any:
@@ -116,8 +127,8 @@ class DelimitedSource:
             records = csv.reader(lines, delimiter=self.delimiter)
             try:
                 for record in itertools.islice(filter(None, records), read + 1, None):
-                    where = f"{self.name}, line {records.line_num}"
                     if len(record) != width:
+                        where = f"{self.name}, line {records.line_num}"
                         return _ragged(record, width, where, self.delimiter)
                     for column in wanted:
                         if bad := _bad_cell(record[column.position], column):
@@ -154,12 +165,12 @@ def _read_header(path: Path, file: str, delimiter: str) -> tuple[tuple[str, ...]
         raise BadInput("holds HTML or XML", where=file, right="export the table as CSV")
     if re.match(r"\{\s*\"|\[\s*[\[{\"\d-]", start):
         raise BadInput("holds JSON", where=file, right="give the file the ending .json")
-    lines = text.splitlines(keepends=True)
-    if lines[0].endswith("\r"):
+    lines = text.split("\n")
+    if "\r" in lines[0].rstrip("\r"):
         raise BadInput(
             "lines end with a bare carriage return", where=file, right="end lines with a line feed"
         )
-    records = csv.reader(iter(text.split("\n")), delimiter=delimiter)
+    records = csv.reader(iter([line + "\n" for line in lines]), delimiter=delimiter)
     try:
         names = next(filter(lambda record: any(cell.strip() for cell in record), records))
     except csv.Error as error:
@@ -204,11 +215,7 @@ def _not_utf8(file: str, byte: int | None, line: int) -> BadInput:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return bool(_NUMBER.fullmatch(text.strip(" \t")))
 
 
 def _ragged(record: list[str], width: int, where: str, delimiter: str) -> BadInput:
@@ -223,14 +230,17 @@ def _ragged(record: list[str], width: int, where: str, delimiter: str) -> BadInp
 
 
 def _bad_cell(cell: str, column: Column) -> tuple[str, str] | None:
-    if re.search("[\udc80-\udcff]", cell):
-        return "is not UTF-8", "save the table as UTF-8 text"
+    whole = column.kind == "integer" and column.unit is None
     if column.kind in ("time", "text"):
+        good = not _UNDECODED.search(cell)
+    elif whole:
+        good = bool(_WHOLE.fullmatch(cell.strip(" \t"))) and int(cell) in _INT64
+    else:
+        good = _is_number(cell)
+    if good:
         return None
-    if column.kind == "integer" and column.unit is None:
-        if _WHOLE.fullmatch(cell.strip()):
-            return (
-                None if int(cell) in _INT64 else (f"{cell.strip()} does not fit into 64 bits", column.wanted)
-            )
-        return why_not_number(cell, column)
-    return None if _is_number(cell) and "_" not in cell else why_not_number(cell, column)
+    if _UNDECODED.search(cell):
+        return "is not UTF-8", "save the table as UTF-8 text"
+    if whole and re.fullmatch(r"\s*-?[0-9]+\s*", cell):
+        return f"{cell.strip()[:40]} does not fit into 64 bits", column.wanted
+    return why_not_number(cell, column)

@@ -66,7 +66,7 @@ class EvidenceFile:
         from recore.evidence.reading import read
 
         with opened(self.path, self.name) as stream:
-            if self.stamp is not None and _stamp(stream) != (self.stamp, self.size):
+            if self.stamp is not None and stamp_of(stream) != (self.stamp, self.size):
                 raise BadInput(
                     "the file has changed since its digest was taken",
                     where=self.name,
@@ -89,22 +89,36 @@ def open_file(path: str | Path, *, name: str | None = None, capture: Capture | N
     BadInput : missing, unreadable, or not a regular file
     """
     path = Path(path)
+    name = checked_name(name or path.name)
     with opened(path) as stream:
-        stamp, size = _stamp(stream)
+        stamp, size = stamp_of(stream)
         sha256 = digest(stream)
-        if _stamp(stream) != (stamp, size):
+        if stamp_of(stream) != (stamp, size):
             raise BadInput(
                 "the file changes while it is read", where=str(path), right="wait until it is whole"
             )
     return EvidenceFile(
-        name=name or path.name,
+        name=name,
         sha256=sha256,
         size=size,
-        media_type=media_type(name or path.name),
+        media_type=media_type(name),
         path=path,
         capture=capture,
         stamp=stamp,
     )
+
+
+def checked_name(name: str) -> str:
+    """A file name that can stand in a finding."""
+    if not name or any(ord(letter) < 32 for letter in name):
+        raise BadInput("is not a file name", where=repr(name), right="rename the file")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadInput(
+            "the file name is not valid Unicode", where=ascii(name), right="rename the file"
+        ) from None
+    return name
 
 
 def digest(stream: BinaryIO) -> str:
@@ -146,6 +160,7 @@ def _not_opened(error: OSError, where: str) -> BadInput:
     return BadInput(f"cannot be opened ({error.strerror or error})", where=where)
 
 
-def _stamp(stream: BinaryIO) -> tuple[tuple[int, int, int], int]:
+def stamp_of(stream: BinaryIO) -> tuple[tuple[int, int, int], int]:
+    """Device, inode and modification time [ns] of an open file, and its size."""
     status = os.fstat(stream.fileno())
     return (status.st_dev, status.st_ino, status.st_mtime_ns), status.st_size

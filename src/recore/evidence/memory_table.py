@@ -34,6 +34,9 @@ class MemorySource:
         for batch in self.table.select(once).to_batches(max_chunksize=rows):
             yield [batch.column(once.index(position)) for position in positions]
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        return None
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         return self.table.select(list(positions))
 

@@ -16,8 +16,8 @@ from recore.evidence.memory_table import check_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# a column chunk beyond this is streamed page by page instead of being fetched whole
-_LARGE_CHUNK = 2**26
+# the columns of a row group beyond this are streamed page by page instead of being fetched whole
+_LARGE_GROUP = 2**27
 _PAGE_BUFFER = 2**20
 
 
@@ -52,16 +52,28 @@ class ParquetSource:
         metadata, schema = self._footer
         groups = list(range(metadata.num_row_groups)) if part is None else [part]
         names = [schema.names[column.position] for column in wanted]
-        large = any(
-            metadata.row_group(group).total_byte_size > _LARGE_CHUNK * len(schema.names) for group in groups
-        )
-        with self._readable(), pq.ParquetFile(self.path, buffer_size=_PAGE_BUFFER if large else 0) as file:
+        large = any(metadata.row_group(group).total_byte_size > _LARGE_GROUP for group in groups)
+        buffering = {"buffer_size": _PAGE_BUFFER, "pre_buffer": False} if large else {}
+        with self._readable(), pq.ParquetFile(self.path, metadata=metadata, **buffering) as file:
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(
                         rows, row_groups=[group], columns=list(dict.fromkeys(names))
                     ):
                         yield [batch.column(name) for name in names]
+
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        import pyarrow as pa
+
+        metadata, schema = self._footer
+        kind = schema.types[position]
+        if not pa.types.is_integer(kind) or metadata.num_columns != len(schema.names):
+            return None
+        chunk = metadata.row_group(part).column(position)
+        told = chunk.statistics
+        if not (told and told.has_min_max and told.has_null_count and told.null_count == 0):
+            return None
+        return pa.array([told.min], kind) if told.min == told.max else None
 
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow.parquet as pq
@@ -79,7 +91,7 @@ class ParquetSource:
 
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BadInput(
                 f"is not whole Parquet ({reason})", where=self.name, right="copy or export the file again"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from recore.errors import BadInput
-from recore.evidence.column import BadCell, Column, Kind, as_kind, find
+from recore.evidence.column import Column, Kind, find
+from recore.evidence.values import BadCell, as_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,11 @@ class Source(Protocol):
         """Arrow arrays of the wanted columns, in their order, batch after batch."""
         ...
 
+    def constant(self, position: int, part: int) -> pa.Array | None:
+        """The value, as an array of one, that a column has in every row of a part; None where only
+        reading will tell."""
+        ...
+
     def raw(self, positions: Sequence[int]) -> pa.Table:
         """Columns as they are stored."""
         ...
@@ -64,16 +70,30 @@ class Part:
     first_row: int
     rows: int | None
 
+    def constants(self, names: Sequence[str], kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+        """Those of the columns that hold one value throughout the part, as far as the file's own
+        statistics say so: they need not be read. Arguments as in `Table.batches`."""
+        found = {}
+        for name in names:
+            column = find(self.source.columns, name, (kinds or {}).get(name, "float"), self.source.name)
+            value = self.source.constant(column.position, self.index)
+            if value is not None:
+                found[name] = as_kind(value, column)[0].as_py()
+        return found
+
     def batches(
         self,
         names: Sequence[str],
         kinds: Mapping[str, Kind] | None = None,
         *,
         check: bool = True,
+        stored: bool = False,
         rows: int = ROWS,
     ) -> Iterator[pa.RecordBatch]:
         """The part's rows, batch after batch; arguments as in `Table.batches`."""
-        for _, batch in _converted(self.source, names, kinds, check, rows, self.index, self.first_row):
+        for _, batch in _converted(
+            self.source, names, kinds, check, stored, rows, self.index, self.first_row
+        ):
             yield batch
 
 
@@ -116,17 +136,17 @@ class Table:
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """A column of finite numbers in the unit that `name` ends with; float64 [rows], yours to change."""
-        values: NDArray[np.float64] = self._column(name, "float")
+        values: NDArray[np.float64] = self.array(name, "float")
         return values
 
     def integers(self, name: str) -> NDArray[np.int64]:
         """A column of whole numbers; int64 [rows]."""
-        values: NDArray[np.int64] = self._column(name, "integer")
+        values: NDArray[np.int64] = self.array(name, "integer")
         return values
 
     def times(self, name: str) -> NDArray[np.datetime64]:
         """A column of instants; datetime64[us] [rows] in UTC. A time without a zone is taken as UTC."""
-        values: NDArray[np.datetime64] = self._column(name, "time")
+        values: NDArray[np.datetime64] = self.array(name, "time")
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -141,6 +161,7 @@ class Table:
         kinds: Mapping[str, Kind] | None = None,
         *,
         check: bool = True,
+        stored: bool = False,
         rows: int = ROWS,
     ) -> Iterator[pa.RecordBatch]:
         """Stream the wanted columns in their order and under the asked names; no other column is read.
@@ -151,6 +172,8 @@ class Table:
         kinds : 'float' (float64, the default), 'float32', 'integer' (int64), 'time' (timestamp[us, UTC])
             or 'text' by name
         check : refuse empty cells, NaN and infinity in float columns; without it they pass through
+        stored : keep float32 in single precision and times in their own resolution (s, ms or us)
+            where nothing has to be converted: for kernels that widen as they go
         rows : largest number of rows in a batch
 
         Raises
@@ -158,7 +181,7 @@ class Table:
         BadInput : on the first value that is not as asked, with its file, column and row
         """
         empty = True
-        for _, batch in _converted(self.source, names, kinds, check, rows, None, 0):
+        for _, batch in _converted(self.source, names, kinds, check, stored, rows, None, 0):
             empty = False
             yield batch
         if empty:
@@ -185,7 +208,8 @@ class Table:
         found = [find(self.columns, name, "text", self.name) for name in names]
         return self.source.raw([column.position for column in found]).rename_columns(list(names))
 
-    def _column(self, name: str, kind: Kind) -> Any:
+    def array(self, name: str, kind: Kind = "float") -> Any:
+        """A column as a NumPy array [rows] of the kind; yours to change."""
         import numpy as np
 
         chunks = [
@@ -203,6 +227,7 @@ def _converted(
     names: Sequence[str],
     kinds: Mapping[str, Kind] | None,
     check: bool,
+    stored: bool,
     rows: int,
     part: int | None,
     first_row: int,
@@ -218,7 +243,7 @@ def _converted(
         arrays = []
         for column, array in zip(wanted, raw, strict=True):
             try:
-                arrays.append(as_kind(array, column, check=check))
+                arrays.append(as_kind(array, column, check=check, stored=stored))
             except BadCell as bad:
                 raise _located(bad, source, column, first_row) from None
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))

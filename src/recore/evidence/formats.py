@@ -1,0 +1,146 @@
+"""Which reader a file needs, by the ending of its name, held against its first bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recore import jsonio
+from recore.errors import BadInput
+from recore.evidence.table import Source, Table
+
+if TYPE_CHECKING:
+    from recore.evidence.file import EvidenceFile
+
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
+PARQUET = "application/vnd.apache.parquet"
+JSON = "application/json"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NPY = "application/x-npy"
+
+_DELIMITER = {CSV: ",", TSV: "\t"}
+_MAGIC = (
+    (b"PAR1", "Parquet"),
+    (b"PARE", "encrypted Parquet"),
+    (b"PK\x03\x04", "a zip or XLSX file"),
+    (b"\xd0\xcf\x11\xe0", "an old or password-protected Office file"),
+    (b"%PDF", "PDF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_OWN = {
+    PARQUET: ("Parquet",),
+    XLSX: ("a zip or XLSX file", "an old or password-protected Office file"),
+    NPY: ("a NumPy array",),
+}
+
+
+def table(file: EvidenceFile) -> Table:
+    """A lazily read table.
+
+    Raises
+    ------
+    BadInput : the file is none of the table formats, or not what its ending says
+    """
+    return Table(_source(file))
+
+
+def _source(file: EvidenceFile) -> Source:
+    if file.media_type in _DELIMITER:
+        from recore.evidence.delimited import DelimitedSource
+
+        _check_magic(file)
+        return DelimitedSource(file.path, file.name, _DELIMITER[file.media_type])
+    if file.media_type == PARQUET:
+        from recore.evidence.parquet_table import ParquetSource
+
+        _check_magic(file)
+        return ParquetSource(file.path, file.name)
+    if file.media_type == JSON:
+        from recore.evidence.json_table import json_source
+
+        return json_source(document(file), file.name)
+    if file.media_type == XLSX:
+        from recore.evidence.xlsx import xlsx_source
+
+        _check_magic(file)
+        return xlsx_source(file.path, file.name)
+    raise BadInput(
+        f"is no table ({file.media_type})",
+        where=file.name,
+        right="a file ending in .csv, .tsv, .parquet, .json or .xlsx is wanted",
+    )
+
+
+def document(file: EvidenceFile) -> Any:
+    """Plain data from a JSON document or an XLSX check sheet.
+
+    Raises
+    ------
+    BadInput : another format, or a document that is not well formed
+    """
+    _check_magic(file)
+    if file.media_type == XLSX:
+        from recore.evidence.check_sheet import check_sheet
+
+        return check_sheet(file.path, file.name)
+    if file.media_type != JSON:
+        raise BadInput(
+            f"is no document ({file.media_type})",
+            where=file.name,
+            right="a file ending in .json or .xlsx is wanted",
+        )
+    if file.size > jsonio.MAX_BYTES:
+        raise BadInput(
+            f"the JSON document has {file.size} bytes",
+            where=file.name,
+            right=f"at most {jsonio.MAX_BYTES} are read; give a long table as CSV or Parquet",
+        )
+    return jsonio.loads(file.path.read_bytes(), where=file.name)
+
+
+def stored_array(file: EvidenceFile) -> Any:
+    """The finite numbers of an .npy file.
+
+    Raises
+    ------
+    BadInput : cut short, of Python objects, or with NaN or infinity in it
+    """
+    import numpy as np
+
+    _check_magic(file)
+    try:
+        # mapped first: a header may declare more than the file holds
+        array = np.array(np.load(file.path, mmap_mode="r", allow_pickle=False))
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        raise BadInput(
+            f"is not a whole .npy array of numbers ({error})",
+            where=file.name,
+            right="write it with numpy.save",
+        ) from None
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        index = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise BadInput(
+            f"the value at {index} is not finite", where=file.name, right="finite numbers are wanted"
+        )
+    return array
+
+
+def _check_magic(file: EvidenceFile) -> None:
+    with file.path.open("rb") as stream:
+        head = stream.read(16)
+    if not head:
+        raise BadInput("the file is empty", where=file.name, right="export it again")
+    what = next((what for magic, what in _MAGIC if head.startswith(magic)), "")
+    own = _OWN.get(file.media_type, ("",))
+    if what not in own:
+        ending = file.name.rpartition(".")[2]
+        raise BadInput(
+            f"is {what or 'something else'}, though its name ends in .{ending}",
+            where=file.name,
+            right="give the file the ending of its format" if what else f"export it again as .{ending}",
+        )

@@ -1,0 +1,266 @@
+"""Load cycles of hydraulic supports from the pressure of their legs."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from recore.errors import BadInput
+from recore.evidence import Table
+from recore.execute import Inline
+from recore.method import Artifact, Note, Tolerance, Unit, method
+from recore.metrology import leg_pressure_kernel as kernel
+from recore.metrology.leg_pressure_log import Log, read_log
+from recore.quantity import Quantity
+
+_INLINE = Inline()
+_PLOTTED = 500
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Pressures that divide a record into cycles, MPa."""
+
+    set_mpa: float
+    release_mpa: float
+    yield_mpa: float
+
+
+@dataclass(frozen=True)
+class LegCycles:
+    """Complete load cycles of all legs of a log.
+
+    `cycles` and `yield_events` count; `twap_mean` is the mean of the cycles' time-weighted average
+    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle.
+    """
+
+    cycles: Annotated[Quantity, Unit("1")]
+    yield_events: Annotated[Quantity, Unit("1")]
+    twap_mean: Annotated[Quantity | None, Unit("MPa")]
+    incomplete_cycles: Annotated[Quantity, Unit("1")]
+    table: Annotated[pa.Table, Artifact("cycles.parquet")]
+    thresholds: Thresholds
+    flags: tuple[Note, ...]
+
+
+@method("support.cycles", version=1, reproducible={"twap_mean": Tolerance(relative=1e-9)})
+def support_cycles(
+    *logs: Table,
+    set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
+    release_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 3.0,
+    yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
+    gap_limit_s: Annotated[float, Unit("s"), Field(gt=0, le=86400)] = 300.0,
+    sensor_uncertainty_mpa: Annotated[float | None, Unit("MPa"), Field(ge=0, le=100)] = None,
+    executor: Executor = _INLINE,
+) -> LegCycles:
+    """Load cycles, yield events and leaks of hydraulic support legs.
+
+    Parameters
+    ----------
+    logs : one or more tables with columns ts (UTC), support, leg, pressure_mpa (or another unit of
+        pressure); in any order together one log
+    set_threshold_mpa : pressure at which a leg counts as set, MPa
+    release_threshold_mpa : pressure below which it counts as released, MPa
+    yield_mpa : opening pressure of the yield valve, MPa
+    gap_limit_s : longest time between two samples that is not flagged, s
+    sensor_uncertainty_mpa : expanded uncertainty (k = 2) of the transducers, MPa; without it only
+        their resolution and noise are known, from the record itself
+    executor : where the parts of the log are read; the finding does not depend on it
+
+    Returns
+    -------
+    LegCycles : numbers of complete cycles and of their yield events, mean TWAP [MPa] with U(k=2), and
+        the table of cycles with pressures in MPa and leak in MPa/min
+
+    Notes
+    -----
+    *Cycle*: `start` is the first sample at or above the set threshold after a release (or after the
+    beginning of the record, if that lies below it), `end` the first sample after it below the release
+    threshold. A cycle that runs at the beginning or end of a leg's record is not complete and left out.
+    A cycle runs on over a gap; its TWAP then rests on a straight line over the gap, and a flag says so.
+
+    `setting_mpa` is the maximum of the first 30 s, `max_mpa` that of the whole cycle. `twap_mpa` is the
+    trapezoid integral of the pressure from the start to the last sample before the end, over that time.
+
+    `final_mpa`: the release is the unbroken fall, by at least 1 % of the pressure per second, that ends in
+    the crossing of the release threshold; the value before its first step is the final pressure. Steps are
+    judged over at least 0.5 s, so that noise in a fast record does not break the fall.
+
+    *Yield event*: the pressure comes to 0.98 of `yield_mpa` or above and then drops by more than 1 MPa from
+    its highest value since. The next one needs a rise of 0.5 MPa back into that band. A drop that is
+    part of the release is none. `yield_events` counts those of complete cycles; others are flagged.
+
+    `leak_mpa_per_min`: least squares over half-minute means, from 3 min after the start until the pressure
+    first comes into the yield band or until 30 s to 60 s before the end, with the logarithmic loading law of
+    the roof taken out where it is significant (see `leak_rates`); empty where the quiet part is too short.
+
+    Pressures are compared with 1e-5 MPa to spare, so that single and double precision give the same cycles.
+    Samples without a number or with a date before 1971 or after 2200 are left out, repeated ones count once.
+    A negative sample in a set cycle is left out if the leg is not released within 3 s, and otherwise taken
+    for a release seen with a zero drift. Records of legs whose samples overlap or run backwards are sorted.
+
+    Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
+
+    Raises
+    ------
+    BadInput : thresholds out of order; no usable row; a leg with more than 33 million samples out of order
+
+    References
+    ----------
+    Setting, final and time-weighted average pressure: S. Prasad et al., Mining, Metallurgy & Exploration 38
+    (2021) 945-958. Expanded uncertainty: JCGM 100:2008, 4.3.7 and 6.2.
+    """
+    if not release_threshold_mpa < set_threshold_mpa < kernel.YIELD_BAND * yield_mpa:
+        raise BadInput(
+            f"release, set and yield at {release_threshold_mpa:g}, {set_threshold_mpa:g} and {yield_mpa:g} MPa",
+            where="parameters of support.cycles",
+            right="release threshold < set threshold < 0.98 yield_mpa is wanted",
+        )
+    if not logs:
+        raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
+    limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
+    log = read_log(logs, limits, executor)
+    table = _cycle_table(log)
+    records = log.legs.values()
+    partial = sum(record.counted("partial") + record.running for record in records)
+    flags = _flags(log, gap_limit_s, partial)
+    mean = None
+    if table.num_rows:
+        mean = Quantity(
+            math.fsum(table["twap_mpa"].to_numpy()) / table.num_rows,
+            "MPa",
+            _uncertainty(log, sensor_uncertainty_mpa),
+        )
+        if sensor_uncertainty_mpa is None:
+            flags.append(
+                Note(
+                    "uncertainty-from-record",
+                    "the uncertainty holds the resolution and noise of the record only, not the "
+                    "calibration of the transducers; state sensor_uncertainty_mpa",
+                )
+            )
+    return LegCycles(
+        cycles=Quantity(table.num_rows),
+        yield_events=Quantity(int(table["yield_events"].to_numpy().sum())),
+        twap_mean=mean,
+        incomplete_cycles=Quantity(partial),
+        table=table,
+        thresholds=Thresholds(set_threshold_mpa, release_threshold_mpa, yield_mpa),
+        flags=tuple(flags),
+    )
+
+
+def _cycle_table(log: Log) -> pa.Table:
+    """One row per complete cycle, by support, leg and time."""
+    utc = pa.timestamp("us", "UTC")
+    every = [record.cycles for record in log.legs.values()]
+    cycles = np.concatenate(every)
+    keys = np.repeat(np.array(list(log.legs), np.int64).reshape(-1, 2), [len(rows) for rows in every], axis=0)
+    columns: dict[str, Any] = {
+        "support": keys[:, 0],
+        "leg": keys[:, 1],
+        "start": pa.array(cycles["start"], pa.int64()).cast(utc),
+        "end": pa.array(cycles["end"], pa.int64()).cast(utc),
+        "setting_mpa": cycles["setting"],
+        "final_mpa": cycles["final"],
+        "max_mpa": cycles["max"],
+        "twap_mpa": cycles["twap"],
+        "yield_events": cycles["yields"],
+        "leak_mpa_per_min": pa.array(cycles["leak"], from_pandas=True),  # NaN: not known
+    }
+    return pa.table(columns)
+
+
+def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
+    """Expanded uncertainty (k = 2) of the mean TWAP, MPa; None where neither record nor user tell.
+
+    The sensor's and the resolution's share are the same in all samples and do not average out.
+    """
+    cycles = np.concatenate([record.cycles for record in log.legs.values()])
+    grains = [float(record.state["grain"][0]) for record in log.legs.values()]
+    grain = max((g for g in grains if math.isfinite(g)), default=None)
+    if grain is None and sensor_mpa is None:
+        return None
+    steps = int(cycles["steps"].sum())
+    # mean absolute difference of two samples with normal noise: 2 s / sqrt(pi)
+    noise = math.sqrt(math.pi) / 2 * math.fsum(cycles["wander"]) / steps if steps else 0.0
+    random = noise**2 / int(cycles["samples"].sum())
+    return math.sqrt((sensor_mpa or 0.0) ** 2 + 4 * ((grain or 0.0) ** 2 / 12 + random))
+
+
+def _flags(log: Log, gap_limit_s: float, partial: int) -> list[Note]:
+    """What a reader must know about the record."""
+
+    def total(name: str) -> int:
+        return sum(record.counted(name) for record in log.legs.values())
+
+    cycles = [record.cycles for record in log.legs.values()]
+    complete = sum(map(len, cycles))
+    outside = sum(record.outside for record in log.legs.values())
+    bridged = sum(int(np.count_nonzero(rows["gaps"])) for rows in cycles)
+    conflicts = sum(record.conflicts for record in log.legs.values())
+    faults, dropouts = log.faults, total("dropouts")
+    flags: list[Note] = []
+
+    def flag(code: str, count: int, text: str) -> None:
+        if count:
+            flags.append(Note(code, text))
+
+    flag(
+        "no-cycles",
+        not complete,
+        "no leg has a complete cycle, from a rise through the set threshold to a release",
+    )
+    flag(
+        "incomplete",
+        partial,
+        f"{partial} cycle(s) under way at the beginning or end of the record are left out",
+    )
+    flag(
+        "yield-outside",
+        outside,
+        f"{outside} further yield event(s) in incomplete cycles are not counted",
+    )
+    flag(
+        "gap",
+        total("gaps"),
+        f"{total('gaps')} gap(s) longer than {gap_limit_s:g} s; {bridged} complete cycle(s) run over one",
+    )
+    flag(
+        "duplicate",
+        total("repeats") + conflicts,
+        f"{total('repeats')} repeated sample(s) count once; {conflicts} other(s) contradict one of the "
+        "same time and are left out",
+    )
+    flag(
+        "order",
+        len(log.disordered),
+        f"time runs backwards within a file on {len(log.disordered)} leg(s); their samples were sorted",
+    )
+    flag("clock", faults.clock, f"{faults.clock} sample(s) dated before 1971 or after 2200 are left out")
+    flag("nan", faults.nan, f"{faults.nan} sample(s) without a pressure are left out")
+    flag(
+        "negative",
+        faults.negative,
+        f"{faults.negative} negative pressure(s); {dropouts} single one(s) in set cycles are left out",
+    )
+    flag(
+        "unit",
+        faults.implausible,
+        f"{faults.implausible} sample(s) above 100 MPa: is the column in another unit?",
+    )
+    return flags
+
+
+@support_cycles.plot
+def _draw(result: LegCycles) -> Any:
+    """Pressures per support over all cycles, and the cycles of one support in time."""
+    from recore.metrology.leg_pressure_plot import draw
+
+    return draw(result.table, result.twap_mean, result.thresholds.yield_mpa, _PLOTTED)

@@ -1,0 +1,1 @@
+"""Seeded physics for demo, tutorials and tests: knows the world, not the methods that measure it."""
