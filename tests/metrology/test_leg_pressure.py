@@ -331,8 +331,14 @@ class TestAgainstTruth:
 
     def test_shared_day(self, shared_data):
         path = shared_data("supports/leg_pressure_1day_48supports.parquet")
-        truth = list(csv.DictReader(shared_data("supports/leg_pressure_truth_cycles.csv").open()))
-        legs = list(csv.DictReader(shared_data("supports/leg_pressure_truth_legs.csv").open()))
+        truth, legs = (
+            list(
+                csv.DictReader(
+                    shared_data(f"supports/leg_pressure_truth_{name}.csv").read_text().splitlines()
+                )
+            )
+            for name in ("cycles", "legs")
+        )
         result = support_cycles(open_file(path).read(Table))
         # each leg's last cycle is cut off by the end of the day
         assert result.cycles.value == len(truth) - len(legs) == 3067
