@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,3 +26,43 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def recore(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Ended]:
+    """Run the command line in this process, with a user of its own."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("RECORE_CONFIG", str(home / "config"))
+    monkeypatch.setenv("RECORE_HOME", str(home / "data"))
+    monkeypatch.delenv("RECORE_PASSPHRASE", raising=False)
+
+    def run(*words: object) -> Ended:
+        from recore.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["recore", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+        captured = capsys.readouterr()
+        return Ended(status, captured.out, captured.err)
+
+    return run

@@ -114,10 +114,8 @@ def _typed(value: Any, kind: type) -> Any:
 def same(tolerance: Tolerance, old: Quantity, new: Quantity) -> bool:
     if old.unit != new.unit or (old.uncertainty is None) != (new.uncertainty is None):
         return False
-    if old.uncertainty is not None and new.uncertainty is not None:
-        if not tolerance.agrees(old.uncertainty, new.uncertainty):
-            return False
-    return _agree(tolerance, old.value, new.value)
+    spread = (old.uncertainty or 0.0, new.uncertainty or 0.0)
+    return tolerance.agrees(*spread) and _agree(tolerance, old.value, new.value)
 
 
 def _agree(tolerance: Tolerance, a: Any, b: Any) -> bool:

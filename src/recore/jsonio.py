@@ -21,7 +21,7 @@ def loads(data: bytes | str, *, where: str) -> Any:
     """Parse one JSON document (RFC 8259), refusing what RFC 7493 (I-JSON) forbids.
 
     Refused are duplicate keys, NaN and infinity, lone surrogates, text that is not UTF-8,
-    integers past 2^53 - 1, nesting deeper than `MAX_DEPTH` and documents past `MAX_BYTES`.
+    integers past 2^53 - 1 that no double holds, nesting deeper than `MAX_DEPTH` and documents past `MAX_BYTES`.
     """
     if len(data) > MAX_BYTES:
         raise BadInput(
@@ -58,13 +58,15 @@ def loads(data: bytes | str, *, where: str) -> Any:
             raise BadInput(f"{text} is beyond a double", where=where, right="give a finite number")
         return value
 
-    def integer(text: str) -> int:
-        value = int(text) if len(text) < 20 else _MAX_EXACT + 1
-        if abs(value) > _MAX_EXACT:
-            raise BadInput(
-                f"the integer {text[:24]} is beyond 2^53 - 1", where=where, right="write it as a string"
-            )
-        return value
+    def integer(text: str) -> int | float:
+        if len(text) < 16 or (len(text) < 20 and abs(int(text)) <= _MAX_EXACT):
+            return int(text)
+        # the canonical form writes doubles up to 1e21 without a point; any other number would be rounded
+        if len(text) <= 22 and canonical(float(text)) == text.encode():
+            return float(text)
+        raise BadInput(
+            f"the integer {text[:24]} is beyond 2^53 - 1", where=where, right="write it as a string"
+        )
 
     try:
         document = json.loads(
@@ -121,7 +123,7 @@ def canonical(value: Any) -> bytes:
 
         try:
             return rfc8785.dumps(value)
-        except (rfc8785.CanonicalizationError, RecursionError) as error:
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
             raise BadInput(f"no canonical JSON form: {error}") from None
 
 
@@ -130,9 +132,13 @@ def _plain(value: Any) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is dict:
-        if any(type(key) is not str or _ASTRAL.search(key) for key in value):
+        try:
+            names = "".join(value)
+        except TypeError:
+            raise _NotPlain from None
+        if not names.isascii() and _ASTRAL.search(names):
             raise _NotPlain
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
     if kind is list or kind is tuple:
         return [_plain(item) for item in value]
     if kind is int:
@@ -142,7 +148,7 @@ def _plain(value: Any) -> Any:
     if kind is float:
         size = abs(value)
         if 1e-4 <= size < 1e16:
-            return int(value) if value == int(value) and size <= _MAX_EXACT else value
+            return int(value) if value == int(value) else value
         if size == 0.0:
             return 0
     raise _NotPlain

@@ -142,6 +142,8 @@ def units_of_suffix(name: str) -> tuple[str, tuple[str, ...]]:
 def convert(value: float, unit: str, to: str, *, difference: bool = False) -> float:
     """A number in another unit of the same kind, correctly rounded.
 
+    A float is taken as the shortest decimal that reads as it: 25.4 mm are exactly 1 in.
+
     With `difference` the offset between temperature scales is left out, as an uncertainty needs.
     """
     source, target = unit_of(unit), unit_of(to)
@@ -151,7 +153,7 @@ def convert(value: float, unit: str, to: str, *, difference: bool = False) -> fl
         raise BadInput(
             f"{value:g} {source} is a {_KIND_OF[source]}", right=f"a {_KIND_OF[target]} in {target} is wanted"
         )
-    exact = Fraction(value) * _FACTOR[source]
+    exact = Fraction(str(value)) * _FACTOR[source]
     if not difference:
         exact += _OFFSET_TO_KELVIN.get(source, Fraction(0)) - _OFFSET_TO_KELVIN.get(target, Fraction(0))
     return float(exact / _FACTOR[target])
@@ -219,7 +221,7 @@ class Quantity:
             raise BadInput("not a quantity", where=where, right="{value, unit, uncertainty?} is wanted")
         try:
             return cls(document["value"], document["unit"], document.get("uncertainty"))
-        except (BadInput, TypeError, ValueError) as error:
+        except (BadInput, TypeError, ValueError, AttributeError) as error:
             raise BadInput(str(error), where=where) from None
 
     @classmethod
@@ -230,17 +232,26 @@ class Quantity:
             raise BadInput(f"{text!r} is not a number with a unit", right="write it as 40 MPa")
         return cls(float(match[1]), match[2] or "1")
 
+    def texts(self) -> tuple[str, str]:
+        """Value and uncertainty as a person writes them: U to two digits, the value to the same place.
+
+        The second is '' where no uncertainty is stated (GUM 7.2.6 on superfluous digits).
+        """
+        if isinstance(self.value, tuple):
+            return ", ".join(_short(item) for item in self.value), ""
+        spread = self.uncertainty
+        if spread is None or isinstance(self.value, bool | str):
+            return _short(self.value), ""
+        digits = 1 - math.floor(math.log10(spread)) if spread > 0 else 0
+        if spread == 0 or digits > 12 or abs(self.value) >= 1e15 or spread >= 1e15:
+            return _short(self.value), f"{spread:.2g}"
+        digits = max(0, digits)
+        return f"{self.value:.{digits}f}", f"{spread:.{digits}f}"
+
     def __str__(self) -> str:
         unit = "" if self.unit in ("1", "") else f" {self.unit}"
-        if isinstance(self.value, bool | str):
-            return str(self.value)
-        if isinstance(self.value, tuple):
-            return ", ".join(_short(item) for item in self.value) + unit
-        if self.uncertainty:
-            digits = max(0, 1 - math.floor(math.log10(self.uncertainty)))
-            if digits <= 12 and abs(self.value) < 1e15:
-                return f"({self.value:.{digits}f} ± {self.uncertainty:.{digits}f}){unit}"
-        return f"{_short(self.value)}{unit}"
+        value, spread = self.texts()
+        return f"({value} ± {spread}){unit}" if spread else f"{value}{unit}"
 
 
 def _short(value: Any) -> str:

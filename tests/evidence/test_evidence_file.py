@@ -130,6 +130,7 @@ class Readings:
     leg: NDArray[np.int32]
     wear: Annotated[list[float], Unit("mm")]
     note: tuple[str, ...]
+    sides: tuple[int, ...]
     fast: NDArray[np.float32]
     when: Annotated[list[datetime], "to the second"]
     name: NDArray[np.str_]
@@ -167,10 +168,10 @@ def test_a_dataclass_with_array_fields_takes_columns(tmp_path: Path) -> None:
 
 
 def test_array_fields_of_every_kind(tmp_path: Path) -> None:
-    text = "ts,leg,wear_um,note,fast,when,name\n2026-01-31,2,500,a,1.5,2026-01-31T08:15:00Z,b\n"
+    text = "ts,leg,wear_um,note,sides,fast,when,name\n2026-01-31,2,500,a,3,1.5,2026-01-31T08:15:00Z,b\n"
     found = given(tmp_path, "a.csv", text).read(Readings)
     assert found.ts.dtype == "datetime64[us]"
-    assert (found.leg.tolist(), found.wear, found.note) == ([2], [0.5], ("a",))
+    assert (found.leg.tolist(), found.wear, found.note, found.sides) == ([2], [0.5], ("a",), (3,))
     assert (found.fast.dtype, found.when, found.name.tolist()) == (
         np.float32,
         [datetime(2026, 1, 31, 8, 15)],
@@ -197,6 +198,10 @@ def test_a_document_that_does_not_fit_names_each_field(tmp_path: Path) -> None:
     assert "field 'load.0.power_kw' is missing" in text
     with pytest.raises(BadInput, match="and 2 more"):
         given(tmp_path, "b.json", json.dumps({"rated": {"power_kw": 1}, "load": [{}] * 10})).read(Sheet)
+    with pytest.raises(BadInput, match=r"a\.csv: is no document \(text/csv\)"):
+        given(tmp_path, "a.csv", CSV).read(Sheet)
+    with pytest.raises(BadInput, match=r"a\.txt: byte 0 is not UTF-8"):
+        given(tmp_path, "a.txt", b"\xff").read(str)
     with pytest.raises(BadInput, match=r"a\.json: input should be a valid list"):
         file.read(list)
 

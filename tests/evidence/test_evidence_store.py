@@ -66,6 +66,9 @@ def test_the_same_bytes_are_kept_once_under_their_last_name(tmp_path: Path) -> N
     for name in ("a.csv", "Prüfprotokoll 1.csv"):
         assert store.put(io.BytesIO(b"hello"), name).path.read_bytes() == b"hello"
     assert store.get(HELLO).name == "Prüfprotokoll 1.csv"
+    reader = store.get(HELLO)
+    store.put(io.BytesIO(b"hello"), "a.csv")
+    assert reader.read(bytes) == b"hello"
     assert assert_consistent(tmp_path) == 1
 
 

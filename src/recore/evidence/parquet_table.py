@@ -16,8 +16,8 @@ from recore.evidence.memory_table import check_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# a column chunk beyond this is streamed page by page instead of being fetched whole
-_LARGE_CHUNK = 2**26
+# the columns of a row group beyond this are streamed page by page instead of being fetched whole
+_LARGE_GROUP = 2**27
 _PAGE_BUFFER = 2**20
 
 
@@ -52,13 +52,9 @@ class ParquetSource:
         metadata, schema = self._footer
         groups = list(range(metadata.num_row_groups)) if part is None else [part]
         names = [schema.names[column.position] for column in wanted]
-        large = any(
-            metadata.row_group(group).total_byte_size > _LARGE_CHUNK * len(schema.names) for group in groups
-        )
-        with (
-            self._readable(),
-            pq.ParquetFile(self.path, metadata=metadata, buffer_size=_PAGE_BUFFER if large else 0) as file,
-        ):
+        large = any(metadata.row_group(group).total_byte_size > _LARGE_GROUP for group in groups)
+        buffering = {"buffer_size": _PAGE_BUFFER, "pre_buffer": False} if large else {}
+        with self._readable(), pq.ParquetFile(self.path, metadata=metadata, **buffering) as file:
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(

@@ -9,10 +9,11 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from recore.atomic import sync_folder
 from recore.errors import BadInput
 from recore.evidence.file import CHUNK, EvidenceFile, checked_name, digest, opened, stamp_of
 from recore.finding import media_type
@@ -127,16 +128,17 @@ class Store:
             target = self._path(sha256)
             if not target.parent.exists():
                 target.parent.mkdir(exist_ok=True)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             # the name goes first: bytes without a name would be there, a name without bytes is not
             with self._new_file() as (note, note_path):
                 note.write(name.encode())
                 _finish(note, note_path, target.with_name(target.name + ".name"))
-            os.fchmod(draft.fileno(), 0o444)
-            _finish(draft, temporary, target)
-            _sync_folder(target.parent)
-            stamp, size = stamp_of(draft)
-        return EvidenceFile(name, sha256, size, media_type(name), target, capture, stamp)
+            # whole bytes stay where they are: somebody may be reading them
+            if not _holds(target, sha256):
+                os.fchmod(draft.fileno(), 0o444)
+                _finish(draft, temporary, target)
+            sync_folder(target.parent)
+        return replace(self.get(sha256, name=name), capture=capture)
 
     @contextmanager
     def _new_file(self) -> Iterator[tuple[BinaryIO, Path]]:
@@ -172,15 +174,15 @@ class Store:
             ) from error
 
 
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb", buffering=0) as stream:
+            return digest(stream) == sha256
+    except FileNotFoundError:
+        return False
+
+
 def _finish(stream: BinaryIO, path: Path, target: Path) -> None:
     stream.flush()
     os.fsync(stream.fileno())
     path.replace(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,478 @@
+"""The command line. Exit status: 0 done, 1 the answer is no, 2 bad input.
+
+Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recore import __version__
+from recore.errors import BadInput
+
+if TYPE_CHECKING:
+    from recore.appraisal.case import Appraisal
+    from recore.method import Outcome, Progress
+    from recore.passport import SigningKey, Verification
+
+app = typer.Typer(
+    name="recore",
+    help="From raw inspection evidence to a passport that anyone can recompute.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rules_app = typer.Typer(help="Rule tables: check, explain, export.", no_args_is_help=True)
+key_app = typer.Typer(help="Signing keys of this user.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+app.add_typer(key_app, name="key")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
+On = Annotated[str, typer.Option("--on", help="Where work runs: inline or processes:N.", metavar="EXECUTOR")]
+Passphrase = Annotated[
+    bool, typer.Option("--passphrase", help="Ask for the key's passphrase (or take RECORE_PASSPHRASE).")
+]
+Day = Annotated[
+    str | None, typer.Option("--as-of", help="Day on which the rules are read.", metavar="YYYY-MM-DD")
+]
+
+
+def main() -> None:
+    """Entry point: bad input ends with one line on stderr and exit status 2, never with a traceback."""
+    try:
+        app()
+    except BadInput as error:
+        _say(f"recore: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say("recore: stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of a pipe has gone; point stdout away so that the interpreter's last flush is silent
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        _say(f"recore: {error.filename or 'system'}: {error.strerror or error}")
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("RECORE_DEBUG"):
+            raise
+        _say(f"recore: internal fault: {type(error).__name__}: {error} (RECORE_DEBUG=1 shows where)")
+        sys.exit(70)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"recore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def methods(json_: Json = False) -> None:
+    """List every method: id, version, standard, inputs, parameters."""
+    from recore.registry import registry
+
+    known = registry()
+    every = known.all()
+    if json_:
+        _print_json([method.describe() for method in every])
+    else:
+        for method in every:
+            print(f"{method.id}@{method.version}\n    {method.summary}")
+            if method.standard:
+                print(f"    standard: {method.standard}")
+            print(f"    inputs: {', '.join(i.name + ('…' if i.many else '') for i in method.inputs)}")
+            for name, schema in method.parameters_schema.get("properties", {}).items():
+                unit = f" [{schema['unit']}]" if "unit" in schema else ""
+                default = f" = {schema['default']}" if schema.get("default") is not None else ""
+                print(f"    -p {name}{unit}{default}")
+    for entry, reason in known.problems.items():
+        _say(f"recore: left out {entry}: {reason}")
+
+
+@app.command()
+def run(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="Method id, or id@version.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Evidence files.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="May be given often.")
+    ] = None,
+    json_: Json = False,
+    out: Out = None,
+    on: On = "inline",
+) -> None:
+    """Run one method on evidence files and print the finding."""
+    from recore.evidence import open_file
+    from recore.execute import executor
+    from recore.registry import registry
+
+    chosen = registry().get(method)
+    given = _parameters(parameter or [], chosen.parameters_schema)
+    evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
+    with executor(on) as pool, _progress(f"{chosen.id}") as progress:
+        outcome = chosen.run(evidence, given, executor=pool, progress=progress)
+    if out is not None:
+        _write_artifacts(outcome, out)
+    if json_:
+        _print_json(outcome.finding.json())
+    else:
+        _print_finding(outcome, out)
+
+
+@app.command()
+def appraise(
+    case_dir: Annotated[Path, typer.Argument(metavar="CASE_DIR", help="Folder with case.toml and evidence.")],
+    out: Out = None,
+    json_: Json = False,
+    on: On = "inline",
+    as_of: Day = None,
+    key: Annotated[str, typer.Option(help="Name of the signing key.")] = "default",
+    passphrase: Passphrase = False,
+) -> None:
+    """Run a case, grade it, and write the report and the signed passport bundle."""
+    with _progress("appraise") as progress:
+        document = _appraise(case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress)
+    _print_json(document) if json_ else _print_appraisal(document)
+
+
+@app.command()
+def demo(out: Out = None, json_: Json = False, on: On = "inline") -> None:
+    """Run the whole chain on the bundled machine."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("recore") / "data" / "demo") as folder, _progress("demo") as progress:
+        document = _appraise(folder, out or Path("recore-demo"), on, None, "default", False, progress)
+    _print_json(document) if json_ else _print_appraisal(document)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Passport bundle (zip).")],
+    level: Annotated[str, typer.Option(help="How far to check: L0, L1, L3 or L4.")] = "L4",
+    issuer: Annotated[
+        str | None, typer.Option(metavar="DID", help="The issuer you expect; any other key fails.")
+    ] = None,
+    issuer_document: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="DID document of a did:web issuer.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Check a passport bundle, offline; exit 0 only if every check up to the level holds."""
+    from recore import jsonio
+    from recore.passport import verify as check
+
+    documents = tuple(jsonio.loads(path.read_bytes(), where=str(path)) for path in issuer_document or [])
+    with _progress("verify") as progress:
+        result = check(
+            bundle, level, now=_now(), issuer_documents=documents, expected_issuer=issuer, progress=progress
+        )
+    _print_json(result.json()) if json_ else _print_verification(result)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    database: Annotated[str | None, typer.Option(metavar="URL", help="Database (default: SQLite).")] = None,
+    store: Annotated[str | None, typer.Option(metavar="FOLDER", help="Folder of the evidence.")] = None,
+) -> None:
+    """Serve the pages and the JSON API."""
+    from recore.web import serve as start
+
+    start(host=host, port=port, database=database, store=store)
+
+
+@rules_app.command("check")
+def rules_check(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: the shipped rows.")] = None,
+    as_of: Day = None,
+    json_: Json = False,
+) -> None:
+    """Check schema, sources, overlaps, expiry and test vectors of rule rows; exit 1 if anything is wrong."""
+    from recore import rules
+
+    problems = rules.check(folder, as_of=_day(as_of))
+    wrong = [problem for problem in problems if problem.severity == "error"]
+    if json_:
+        _print_json({"ok": not wrong, "problems": [problem.json() for problem in problems]})
+    else:
+        for problem in problems:
+            print(f"{problem.severity}: {problem}")
+        print("the rules are sound" if not wrong else f"{len(wrong)} error(s)")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@rules_app.command("explain")
+def rules_explain(rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")], json_: Json = False) -> None:
+    """Show a rule row: what it says, since when, on whose word."""
+    from recore import rules
+
+    found = rules.explain(rule_id)
+    if json_:
+        _print_json([row.json() for row in found])
+    else:
+        for row in found:
+            print(row.text())
+
+
+@rules_app.command("export")
+def rules_export(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write the shipped rule rows as TOML."""
+    from recore import rules
+
+    for path in rules.export(folder):
+        print(path)
+
+
+@rules_app.command("schema")
+def rules_schema() -> None:
+    """Print the JSON Schema of a rule row."""
+    from recore import rules
+
+    _print_json(rules.schema())
+
+
+@key_app.command("new")
+def key_new(
+    name: Annotated[str, typer.Argument(help="Name of the key.")] = "default",
+    passphrase: Passphrase = False,
+    json_: Json = False,
+) -> None:
+    """Make a signing key (Ed25519) in the configuration folder, readable by you alone."""
+    from recore.passport import new_key
+
+    key = new_key(name, passphrase=_secret(passphrase, confirm=True))
+    _print_json({"name": name, "did": key.did}) if json_ else print(key.did)
+
+
+@key_app.command("show")
+def key_show(
+    name: Annotated[str, typer.Argument(help="Name of the key.")] = "default",
+    web: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Print the DID document for did:web:DOMAIN instead.")
+    ] = None,
+    passphrase: Passphrase = False,
+) -> None:
+    """Print the public identity of a key."""
+    from recore.passport import load_key, web_document
+
+    key = load_key(name, passphrase=_secret(passphrase))
+    _print_json(web_document(key, web)) if web else print(key.did)
+
+
+def _appraise(
+    folder: Path, out: Path, on: str, as_of: str | None, key: str, passphrase: bool, progress: Progress | None
+) -> dict[str, Any]:
+    from recore import rules
+    from recore.appraisal.case import appraise as work
+    from recore.appraisal.case import load_case
+    from recore.appraisal.report import render
+    from recore.atomic import write_bytes
+    from recore.execute import executor
+    from recore.passport import issue
+
+    now = _now()
+    case, open_evidence = load_case(folder, now=now)
+    signing_key = _signing_key(key, passphrase)
+    day = _day(as_of) if as_of else case.grade.as_of or now.date()
+    with executor(on) as pool:
+        appraisal = work(case, open_evidence, rules.load(), day, executor=pool, progress=progress)
+    if progress:
+        progress(1.0, "report and passport")
+    out.mkdir(parents=True, exist_ok=True)
+    bundle = issue(appraisal, signing_key, out / "passport.zip", now=now)
+    write_bytes(
+        out / "report.html", render(appraisal, issuer=signing_key.did, bundle_sha256=bundle.sha256).encode()
+    )
+    return _appraisal_json(appraisal, out, signing_key.did, bundle.sha256)
+
+
+def _appraisal_json(appraisal: Appraisal, out: Path, issuer: str, sha256: str) -> dict[str, Any]:
+    verdict = appraisal.grade.json()
+    machine = appraisal.case.machine
+    return {
+        "machine": {"maker": machine.maker, "model": machine.model, "serial": machine.serial},
+        "as_of": appraisal.as_of.isoformat(),
+        "grade": verdict["letter"],
+        "binding": verdict["binding"],
+        "items": verdict["items"],
+        "missing": verdict["missing"],
+        "findings": {step: finding.json() for step, finding in appraisal.findings.items()},
+        "report": str(out / "report.html"),
+        "passport": str(out / "passport.zip"),
+        "passport_sha256": sha256,
+        "issuer": issuer,
+    }
+
+
+def _signing_key(name: str, passphrase: bool) -> SigningKey:
+    """The named key; the default key is made at its first use, and that is said."""
+    from recore.passport import key_exists, load_key, new_key
+
+    if name == "default" and not key_exists(name):
+        key = new_key(name, passphrase=_secret(passphrase, confirm=True))
+        _say(f"recore: made your signing key {key.did}")
+        return key
+    return load_key(name, passphrase=_secret(passphrase))
+
+
+def _secret(wanted: bool, *, confirm: bool = False) -> bytes | None:
+    if "RECORE_PASSPHRASE" in os.environ:
+        return os.environ["RECORE_PASSPHRASE"].encode()
+    if not wanted:
+        return None
+    text: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return text.encode()
+
+
+def _parameters(given: list[str], schema: dict[str, Any]) -> dict[str, Any]:
+    """Turn NAME=VALUE words into parameters; lists are split at commas, objects are JSON."""
+    from recore import jsonio
+
+    parameters: dict[str, Any] = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise BadInput(f"{word!r}", where="-p", right="NAME=VALUE is wanted")
+        if name in parameters:
+            raise BadInput(f"{name!r} is given twice", where="-p", right="give it once")
+        kinds = _json_types(schema.get("properties", {}).get(name, {}))
+        if "array" in kinds and not value.startswith("["):
+            parameters[name] = [item.strip() for item in value.split(",")] if value else []
+        elif kinds & {"array", "object"} and value[:1] in "[{":
+            parameters[name] = jsonio.loads(value, where=f"-p {name}")
+        else:
+            parameters[name] = value
+    return parameters
+
+
+def _json_types(schema: dict[str, Any]) -> set[str]:
+    inner = [schema, *schema.get("anyOf", [])]
+    return {item["type"] for item in inner if isinstance(item.get("type"), str)}
+
+
+def _write_artifacts(outcome: Outcome, out: Path) -> None:
+    from recore.atomic import write_bytes
+
+    out.mkdir(parents=True, exist_ok=True)
+    for file, data in outcome.artifacts.items():
+        write_bytes(out / file, data)
+
+
+def _day(text: str | None) -> Any:
+    from datetime import date
+
+    if text is None:
+        return _now().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no day", where="--as-of", right="write it as 2026-11-21") from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _print_finding(outcome: Outcome, out: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    finding = outcome.finding
+    console = Console(emoji=False)
+    console.print(f"[bold]{finding.method}@{finding.version}[/]  {finding.standard}")
+    if finding.results:
+        table = Table("result", "value", "unit", "U (k=2)", box=None, pad_edge=False)
+        for name, quantity in finding.results.items():
+            value, spread = quantity.texts()
+            table.add_row(name, value, quantity.unit, spread)
+        console.print(table)
+    for word, notes in (("flag", finding.flags), ("refused", finding.refusals)):
+        for note in notes:
+            console.print(f"{word}: {note.code}: {note.text}", markup=False, highlight=False)
+    for file in outcome.artifacts:
+        where = out / file if out else f"{file} (give --out DIR to write it)"
+        console.print(f"artifact: {where}", markup=False, highlight=False)
+
+
+def _print_appraisal(document: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    machine = document["machine"]
+    console.print(f"{machine['maker']} {machine['model']}, serial {machine['serial']}", markup=False)
+    console.print(f"Grade [bold]{document['grade']}[/] as of {document['as_of']}")
+    if document["binding"]:
+        console.print(f"  decided by {document['binding']['text']}", markup=False)
+    for item in document["items"]:
+        console.print(f"  {item['text']}", markup=False)
+    for text in document["missing"]:
+        console.print(f"  missing: {text}", markup=False)
+    console.print(f"Report    {document['report']}", markup=False)
+    console.print(f"Passport  {document['passport']}", markup=False)
+    console.print(f"Check it  recore verify {document['passport']}", markup=False)
+
+
+def _print_verification(result: Verification) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    document = result.json()
+    for check in document["checks"]:
+        word = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]unknown[/]"}[check["ok"]]
+        console.print(f"{check['level']}  {word}  ", end="")
+        console.print(f"{check['name']}" + (f": {check['reason']}" if check["reason"] else ""), markup=False)
+    for level, reason in document.get("not_checked", {}).items():
+        console.print(f"{level}  not checked: {reason}", markup=False)
+    console.print(f"Issuer {document.get('issuer')}", markup=False)
+    console.print(
+        "[bold green]The passport holds.[/]" if result.ok else "[bold red]The passport does not hold.[/]"
+    )
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress | None]:
+    """A progress bar on stderr where a person is watching."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+
+        def told(share: float, doing: str) -> None:
+            bar.update(task, completed=share, description=doing[:60])
+
+        yield told

@@ -1,0 +1,208 @@
+"""Is a rule table fit for use: schema, sources, overlaps, expiry, and the test vectors of every row."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from recore.errors import BadInput
+from recore.rules.judge import UNVERIFIED
+from recore.rules.predicate import Verdict
+from recore.rules.row import Rule
+from recore.rules.table import entries, files, parse
+
+NOTICE = timedelta(days=90)
+_CLAUSE = re.compile(
+    r"(?i)(\b(art(icle|\.)?|clause|cl\.|annex|section|sec\.|schedule|table|para(graph|\.)?|chapter|rule|no\.?)\s*"
+    r"[\dA-Z]|§\s*\d|第\s*[\d一二三四五六七八九十百]+|\b\d+(\.\d+)+\b)"
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to put right in a rule table. Severity: error, warning (soon an error), note (for the reader)."""
+
+    rule_id: str
+    file: str
+    code: str
+    text: str
+    severity: Literal["error", "warning", "note"] = "error"
+
+    def json(self) -> dict[str, str]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.rule_id, self.text) if part) + f" [{self.code}]"
+
+
+def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[Problem]:
+    """Check the rule tables at a path.
+
+    Parameters
+    ----------
+    path : file or folder; None checks the rows that come with Recore
+    as_of : day for which expiry is asked (default: today, UTC)
+
+    Returns
+    -------
+    list of Problem : nothing is wrong where none of them is an error
+
+    Raises
+    ------
+    BadInput : the path holds no rule table
+    """
+    day = as_of or datetime.now(UTC).date()
+    problems: list[Problem] = []
+    rows: list[tuple[str, Rule]] = []
+    for file in files(path):
+        try:
+            for where, entry in entries(file):
+                try:
+                    rows.append((where, parse(entry, where=where)))
+                except BadInput as error:
+                    rule_id = entry.get("rule_id") if isinstance(entry, dict) else None
+                    named = rule_id if isinstance(rule_id, str) else ""
+                    text = error.what.removeprefix(f"rule {named!r}: ")
+                    problems.append(Problem(named, where, "schema", text))
+        except BadInput as error:
+            text = error.what + (f"; {error.right}" if error.right else "")
+            problems.append(Problem("", error.where, "unreadable", text))
+    problems += _identity(rows)
+    for where, rule in rows:
+        problems += [Problem(rule.rule_id, where, *found) for found in _about(rule)]
+    problems += _expiry(rows, day)
+    problems += _overlaps(rows)
+    return problems
+
+
+def _identity(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
+    seen: dict[tuple[str, int], tuple[str, str]] = {}
+    names = {rule.rule_id for _, rule in rows}
+    for where, rule in rows:
+        key = (rule.rule_id.lower(), rule.version)
+        if key in seen:
+            there, spelled = seen[key]
+            how = "" if spelled == rule.rule_id else f" as {spelled!r}, and small and capital letters are one"
+            text = f"version {rule.version} stands in {there} already{how}"
+            yield Problem(rule.rule_id, where, "duplicate", text)
+        seen.setdefault(key, (where, rule.rule_id))
+        for other in rule.conflicts_with:
+            if other not in names:
+                yield Problem(
+                    rule.rule_id, where, "reference", f"conflicts_with names {other!r}, unknown here"
+                )
+
+
+_Found = tuple[str, str, Literal["error", "warning", "note"]]
+
+
+def _about(rule: Rule) -> Iterator[_Found]:
+    source = rule.source
+    if not source.title:
+        yield "source", "source.title is not stated", "error"
+    if not source.url and not rule.legal_basis:
+        yield "source", "neither source.url nor legal_basis is stated", "error"
+    if source.url and not re.match(r"https?://[^\s/]+\S*$", source.url):
+        yield "source", f"source.url {source.url!r} is not a web address", "error"
+    if source.retrieved is None:
+        yield "source", "source.retrieved, the day it was read, is not stated", "error"
+    if rule.evidence_level <= 2 and not _CLAUSE.search(rule.legal_basis):
+        text = (
+            f"evidence level {rule.evidence_level} wants the clause in legal_basis (article, annex, table …)"
+        )
+        yield "clause", text, "error"
+    if rule.evidence_level == UNVERIFIED:
+        yield "unverified", "evidence level 5: is shown, and never decides alone", "note"
+    for expect in (Verdict.PASS, Verdict.FAIL):
+        if not any(vector.expect is expect for vector in rule.test_vectors):
+            yield "vectors", f"no test vector expects {expect}", "error"
+    for number, vector in enumerate(rule.test_vectors, 1):
+        verdict, text = _run(rule, vector.given, vector.date)
+        if verdict is not vector.expect:
+            yield (
+                "vector",
+                f"test vector {number} expects {vector.expect}, the row says {verdict}: {text}",
+                "error",
+            )
+
+
+def _run(rule: Rule, given: dict[str, Any], day: date) -> tuple[Verdict, str]:
+    """A test vector may leave out what the selector asks; what it states must be selected."""
+    if rule.valid_on(day) and rule.selector.match(given).verdict is Verdict.UNKNOWN:
+        found = rule.answer(given)
+    else:
+        found = rule.outcome(given, day)
+    return found.verdict, found.text
+
+
+def _expiry(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+    """A row that ended is history where another of its question is in force, and a gap where none is."""
+    newest: dict[str, int] = {}
+    in_force: dict[Any, list[Rule]] = defaultdict(list)
+    for _, rule in rows:
+        newest[rule.rule_id] = max(newest.get(rule.rule_id, 0), rule.version)
+    current = [(where, rule) for where, rule in rows if rule.version == newest[rule.rule_id]]
+    for _, rule in current:
+        in_force[_subject(rule)].append(rule)
+    for where, rule in current:
+        if rule.valid_to is None:
+            continue
+        others = [other for other in in_force[_subject(rule)] if other is not rule]
+        if rule.valid_to < day:
+            if not any(other.valid_on(day) for other in others):
+                yield Problem(
+                    rule.rule_id, where, "expired", f"valid to {rule.valid_to}, and no row follows it"
+                )
+        elif rule.valid_to <= day + NOTICE:
+            after = rule.valid_to + timedelta(days=1)
+            if not any(other.valid_on(after) for other in others):
+                days = (rule.valid_to - day).days
+                text = f"expires in {days} days, on {rule.valid_to}, and no row follows it"
+                yield Problem(rule.rule_id, where, "expiring", text, "warning")
+
+
+def _subject(rule: Rule) -> Any:
+    grade = rule.params.get("grade")
+    return (rule.jurisdiction, rule.domain, rule.question, grade, rule.effect == "cover", rule.selector)
+
+
+def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
+    """Rows of one question, for the same things, valid together, that say different things."""
+    together: dict[Any, list[tuple[str, Rule]]] = defaultdict(list)
+    for where, rule in rows:
+        for there, other in together[_subject(rule)]:
+            if rule.rule_id == other.rule_id or not _meet(rule, other) or _alike(rule, other):
+                continue
+            known = other.rule_id in rule.conflicts_with or rule.rule_id in other.conflicts_with
+            proof = _disagreement(rule, other)
+            text = f"overlaps {other.rule_id} ({there}) from {max(rule.valid_from, other.valid_from)} on"
+            text += f": {proof}" if proof else "; no test vector tells them apart"
+            severity: Literal["error", "warning"] = "error" if proof and not known else "warning"
+            yield Problem(rule.rule_id, where, "overlap", text, severity)
+        together[_subject(rule)].append((where, rule))
+
+
+def _meet(one: Rule, other: Rule) -> bool:
+    return (one.valid_to is None or other.valid_from <= one.valid_to) and (
+        other.valid_to is None or one.valid_from <= other.valid_to
+    )
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    return (one.predicate, one.effect, one.params) == (other.predicate, other.effect, other.params)
+
+
+def _disagreement(one: Rule, other: Rule) -> str:
+    for vector in (*one.test_vectors, *other.test_vectors):
+        verdicts = {rule.rule_id: rule.answer(vector.given).verdict for rule in (one, other)}
+        if set(verdicts.values()) == {Verdict.PASS, Verdict.FAIL}:
+            return (
+                " and ".join(f"{name} says {verdict}" for name, verdict in verdicts.items())
+                + " of one vector"
+            )
+    return ""

@@ -1,0 +1,290 @@
+"""Rule tables: read from TOML, written as TOML and JSON, selected by question, day and facts."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from recore.errors import BadInput
+from recore.rules.judge import Judgement, judge
+from recore.rules.predicate import Verdict
+from recore.rules.row import Effect, Rule
+
+SHIPPED = Path(__file__).parent / "data"
+MAX_FILE_BYTES = 4 * 2**20
+MAX_FILES = 2000
+MAX_ROWS = 200_000
+_HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_TAGS = {"{compare}", "{all}", "{any}", "{not}"}
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rule rows in one order, with a digest over all of them. A row may be there in several versions."""
+
+    rows: tuple[Rule, ...]
+
+    def __init__(self, rows: Iterable[Rule]) -> None:
+        ordered = tuple(sorted(rows, key=lambda rule: (rule.rule_id, rule.version)))
+        for one, other in itertools.pairwise(ordered):
+            if (one.rule_id, one.version) == (other.rule_id, other.version):
+                raise BadInput(
+                    f"rule {one.rule_id!r}, version {one.version} stands twice",
+                    right="raise the version of the newer row",
+                )
+        object.__setattr__(self, "rows", ordered)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON (RFC 8785) of all rows in order."""
+        return hashlib.sha256(b"[" + b",".join(rule.canonical for rule in self.rows) + b"]").hexdigest()
+
+    def json(self) -> list[dict[str, Any]]:
+        return [rule.json() for rule in self.rows]
+
+    @classmethod
+    def from_json(cls, document: Any, *, where: str = "rules") -> RuleSet:
+        """Read what `json` wrote.
+
+        Raises
+        ------
+        BadInput : not a list of rows, a row without the shape of one, or one row twice
+        """
+        if not isinstance(document, list) or len(document) > MAX_ROWS:
+            raise BadInput(
+                "not a list of rule rows", where=where, right=f"a list of at most {MAX_ROWS} rows is wanted"
+            )
+        return cls(parse(entry, where=f"{where}[{number}]") for number, entry in enumerate(document))
+
+    def toml(self) -> str:
+        """The rows as one rule table; `load` reads it back to an equal set."""
+        return "\n".join(_row_toml(rule.json()) for rule in self.rows)
+
+    def known(self, known_on: date | None = None) -> RuleSet:
+        """The newest version of each row among those recorded up to and including a day (None: all)."""
+        newest: dict[str, Rule] = {}
+        for rule in self.rows:
+            if known_on is None or rule.recorded_at <= known_on:
+                newest[rule.rule_id] = rule
+        return RuleSet(newest.values())
+
+    def only(self, rule_ids: Iterable[str]) -> RuleSet:
+        """The newest version of each named row.
+
+        Raises
+        ------
+        BadInput : there is no such row
+        """
+        newest = {rule.rule_id: rule for rule in self.rows}
+        return RuleSet(newest[_existing(rule_id, newest)] for rule_id in set(rule_ids))
+
+    def versions(self, rule_id: str) -> list[Rule]:
+        """All versions of a row, the newest last."""
+        found = [rule for rule in self.rows if rule.rule_id == rule_id]
+        return found or [self.only([rule_id]).rows[0]]
+
+    def select(
+        self,
+        *,
+        domain: str | None = None,
+        as_of: date,
+        known_on: date | None = None,
+        jurisdiction: str | None = None,
+        effect: Effect | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> tuple[Rule, ...]:
+        """Rows in force on a day, in order.
+
+        Parameters
+        ----------
+        domain : the question asked
+        as_of : day for which the rule is wanted
+        known_on : leaves out what was recorded after this day
+        jurisdiction : rows of this jurisdiction and of '*'
+        facts : leaves out rows that concern something else; a row of which that is open stays
+        """
+        return tuple(
+            rule
+            for rule in self.known(known_on).rows
+            if rule.valid_on(as_of)
+            and domain in (None, rule.domain)
+            and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
+            and effect in (None, rule.effect)
+            and (facts is None or rule.selector.match(facts).verdict is not Verdict.FAIL)
+        )
+
+    def judge(
+        self,
+        domain: str,
+        facts: Mapping[str, Any],
+        as_of: date,
+        *,
+        jurisdiction: str | None = None,
+        known_on: date | None = None,
+    ) -> Judgement:
+        """What the rows that require or block say to one question; expired rows stand among the reasons."""
+        return judge(
+            [
+                rule
+                for rule in self.known(known_on).rows
+                if rule.domain == domain
+                and rule.effect in ("require", "block")
+                and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
+            ],
+            facts,
+            as_of,
+        )
+
+    def profiles(self) -> list[str]:
+        """Names of the grading profiles that rows belong to."""
+        return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
+
+
+def load(path: Path | str | None = None) -> RuleSet:
+    """Read a rule table, or every table (*.toml) of a folder and the folders below it.
+
+    Parameters
+    ----------
+    path : file or folder; None reads the rows that come with Recore
+
+    Raises
+    ------
+    BadInput : names the file and, where it can be told, the line
+    """
+    rows: list[Rule] = []
+    seen: dict[tuple[str, int], str] = {}
+    for file in files(path):
+        for where, entry in entries(file):
+            rule = parse(entry, where=where)
+            key = (rule.rule_id, rule.version)
+            if key in seen:
+                raise BadInput(
+                    f"rule {rule.rule_id!r}, version {rule.version} stands twice",
+                    where=where,
+                    right=f"it stands in {seen[key]} already; raise the version of the newer row",
+                )
+            seen[key] = where
+            rows.append(rule)
+            if len(rows) > MAX_ROWS:
+                raise BadInput("has too many rows", where=str(path), right=f"at most {MAX_ROWS} are read")
+    return RuleSet(rows)
+
+
+def files(path: Path | str | None) -> list[Path]:
+    """The rule tables at a path, in order."""
+    place = SHIPPED if path is None else Path(path)
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise BadInput("there is no such file or folder", where=str(place), right="give rule tables (*.toml)")
+    found = sorted(file for file in place.rglob("*.toml") if file.is_file())
+    if not found:
+        raise BadInput("holds no rule table", where=str(place), right="rule tables end in .toml")
+    if len(found) > MAX_FILES:
+        raise BadInput(f"holds {len(found)} files", where=str(place), right=f"at most {MAX_FILES} are read")
+    return found
+
+
+def entries(file: Path) -> Iterator[tuple[str, Any]]:
+    """Every entry of a rule table as it was parsed, with the file and line where it begins."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror})", where=str(file)) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise BadInput(
+            f"is larger than {MAX_FILE_BYTES} bytes", where=str(file), right="split the table into files"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"byte {error.start} is not UTF-8", where=str(file), right="save it as UTF-8"
+        ) from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"not TOML: {error}", where=str(file)) from None
+    except RecursionError:
+        raise BadInput("nested too deeply", where=str(file)) from None
+    rules = document.get("rule")
+    if set(document) != {"rule"} or not isinstance(rules, list):
+        names = ", ".join(sorted(set(document) - {"rule"})) or "nothing"
+        raise BadInput(
+            f"holds {names} beside or instead of rules", where=str(file), right="a rule begins with [[rule]]"
+        )
+    lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text)]
+    for number, entry in enumerate(rules):
+        line = f", line {lines[number]}" if len(lines) == len(rules) else ""
+        yield f"{file}{line}", entry
+
+
+def parse(entry: Any, *, where: str) -> Rule:
+    """One rule row from a parsed document; every fault is named by its field."""
+    try:
+        return Rule.model_validate(entry)
+    except ValidationError as error:
+        rule_id = entry.get("rule_id") if isinstance(entry, dict) else None
+        named = f"rule {rule_id!r}: " if isinstance(rule_id, str) else ""
+        faults = [
+            ".".join(str(part) for part in item["loc"] if part not in _TAGS)
+            + ": "
+            + item["msg"].removeprefix("Value error, ")
+            for item in error.errors(include_url=False)[:8]
+        ]
+        raise BadInput(named + "; ".join(fault.removeprefix(": ") for fault in faults), where=where) from None
+
+
+def _existing(rule_id: str, known: Mapping[str, Rule]) -> str:
+    if rule_id not in known:
+        import difflib
+
+        near = difflib.get_close_matches(rule_id, known, n=3, cutoff=0.5)
+        raise BadInput(
+            f"there is no rule {rule_id!r}",
+            right=f"near it: {', '.join(near)}" if near else "recore rules export DIR writes all of them",
+        )
+    return rule_id
+
+
+_DAYS = ("valid_from", "valid_to", "recorded_at")
+
+
+def _row_toml(row: dict[str, Any]) -> str:
+    lines = ["[[rule]]"]
+    for name, value in row.items():
+        if name in _DAYS:
+            lines.append(f"{name} = {value}")
+        elif name == "test_vectors":
+            lines += [f"{name} = [", *(f"  {_toml(vector)}," for vector in value), "]"]
+        else:
+            lines.append(f"{name} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(
+            f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()
+        )
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

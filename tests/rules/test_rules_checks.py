@@ -1,0 +1,160 @@
+"""Checks of rule tables: each fault is found and named, and the shipped rows have none."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_rules_table import row, rule
+
+from recore import rules
+from recore.errors import BadInput
+from recore.rules import Rule, RuleSet, Verdict
+
+DAY = date(2026, 6, 1)
+SHIPPED = rules.load().rows
+
+
+def found(folder: Path, *rows: dict[str, Any], as_of: date = DAY) -> list[tuple[str, str, str]]:
+    text = "\n".join(RuleSet([Rule.model_validate(entry)]).toml() for entry in rows)
+    (folder / "t.toml").write_text(text, encoding="utf-8")
+    return [(p.rule_id, p.code, p.severity) for p in rules.check(folder, as_of=as_of)]
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda r: r.rule_id)
+def test_every_vector_of_every_shipped_row(shipped: Rule) -> None:
+    assert {Verdict.PASS, Verdict.FAIL} <= {vector.expect for vector in shipped.test_vectors}
+    for vector in shipped.test_vectors:
+        assert shipped.valid_on(vector.date)
+        assert shipped.answer(vector.given).verdict is vector.expect, vector.given
+
+
+def test_the_shipped_rows_are_sound() -> None:
+    problems = rules.check()
+    assert {p.severity for p in problems} <= {"note"}
+    assert {p.rule_id for p in problems} == {r.rule_id for r in SHIPPED if r.evidence_level == 5}
+    assert len(SHIPPED) >= 35
+
+
+def test_a_sound_row_has_no_problem(tmp_path: Path) -> None:
+    assert found(tmp_path, row()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "severity"),
+    [
+        ({"source": {"url": "https://example.org", "retrieved": "2026-01-01"}}, "source", "error"),
+        ({"source": {"title": "t", "retrieved": "2026-01-01"}, "legal_basis": "", "evidence_level": 3}, "source", "error"),
+        ({"source": {"title": "t", "url": "https://example.org"}}, "source", "error"),
+        ({"source": {"title": "t", "url": "file:///etc", "retrieved": "2026-01-01"}}, "source", "error"),
+        ({"legal_basis": "a decision of the ministry"}, "clause", "error"),
+        ({"legal_basis": ""}, "clause", "error"),
+        ({"evidence_level": 5}, "unverified", "note"),
+        ({"valid_to": "2026-05-31"}, "expired", "error"),
+        ({"valid_to": "2026-08-30"}, "expiring", "warning"),
+        ({"conflicts_with": ["nobody"]}, "reference", "error"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_named(tmp_path: Path, change: dict[str, Any], code: str, severity: str) -> None:
+    vectors = [dict(vector, date="2026-02-01") for vector in row()["test_vectors"]]
+    assert found(tmp_path, row(**{"test_vectors": vectors} | change)) == [("age.vn", code, severity)]
+
+
+def test_what_needs_no_clause_or_ends_later_is_sound(tmp_path: Path) -> None:
+    for change in (
+        {"legal_basis": "", "evidence_level": 3},
+        {"valid_to": "2026-08-31"},
+        {"legal_basis": "第四条第六项"},
+        {"legal_basis": "ISO 1, 7.8.2"},
+        {"legal_basis": "§ 4"},
+    ):
+        assert found(tmp_path, row(**change)) == [], change
+
+
+def test_vectors_must_be_there_and_hold(tmp_path: Path) -> None:
+    good, bad = row()["test_vectors"]
+    assert found(tmp_path, row(test_vectors=[good])) == [("age.vn", "vectors", "error")]
+    assert [code for _, code, _ in found(tmp_path, row(test_vectors=[]))] == ["vectors", "vectors"]
+    assert found(tmp_path, row(test_vectors=[good, bad, bad | {"expect": "pass"}])) == [
+        ("age.vn", "vector", "error")
+    ]
+    # an expired day or a thing the row does not concern is unknown, whatever the facts
+    outside = good | {"date": "2027-01-01"}
+    assert found(tmp_path, row(test_vectors=[good, bad, outside])) == [("age.vn", "vector", "error")]
+    assert found(tmp_path, row(test_vectors=[good, bad, outside | {"expect": "unknown"}])) == []
+    other = {"given": {"age_years": 3, "hs": "8501"}, "date": "2026-06-01", "expect": "pass"}
+    assert found(tmp_path, row(test_vectors=[good, bad, other])) == [("age.vn", "vector", "error")]
+    assert found(tmp_path, row(test_vectors=[good, bad, other | {"expect": "unknown"}])) == []
+
+
+def test_a_row_that_ended_is_history_where_another_follows(tmp_path: Path) -> None:
+    vectors = [dict(vector, date="2026-02-01") for vector in row()["test_vectors"]]
+    old = row("old", valid_to="2026-03-31", test_vectors=vectors)
+    assert found(tmp_path, old, row("new", valid_from="2026-04-01")) == []
+    assert found(
+        tmp_path,
+        old,
+        row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors]),
+    ) == [("old", "expired", "error")]
+    soon = row("old", valid_to="2026-06-30")
+    assert (
+        found(
+            tmp_path,
+            soon,
+            row("new", valid_from="2026-07-01", test_vectors=[dict(v, date="2026-08-01") for v in vectors]),
+        )
+        == []
+    )
+    # a newer version of the same row takes the place of the older one
+    assert found(tmp_path, old, row("old", version=2, valid_to=...)) == []
+
+
+def test_overlaps_that_disagree_are_errors(tmp_path: Path) -> None:
+    strict = row("b", predicate={"field": "age_years", "op": "<=", "value": 8})
+    strict["test_vectors"] = [
+        {"given": {"age_years": 8}, "date": "2026-06-01", "expect": "pass"},
+        {"given": {"age_years": 9}, "date": "2026-06-01", "expect": "fail"},
+    ]
+    assert found(tmp_path, row(), strict) == [("b", "overlap", "error")]
+    assert found(tmp_path, row(conflicts_with=["b"]), strict) == [("b", "overlap", "warning")]
+    assert found(tmp_path, row(), strict | {"selector": {"hs": ["8430"]}}) == []
+    assert found(tmp_path, row(), strict | {"domain": "capacity"}) == []
+    apart = strict | {"valid_from": "2027-01-01", "valid_to": "2027-12-31"}
+    apart["test_vectors"] = [dict(v, date="2027-06-01") for v in strict["test_vectors"]]
+    assert found(tmp_path, row(), apart) == []
+    assert found(tmp_path, row(), row("same")) == []
+    silent = row("b", predicate={"field": "power_kw", "op": "<=", "value": 8})
+    silent["test_vectors"] = [
+        {"given": {"power_kw": 8}, "date": "2026-06-01", "expect": "pass"},
+        {"given": {"power_kw": 9}, "date": "2026-06-01", "expect": "fail"},
+    ]
+    assert found(tmp_path, row(), silent) == [("b", "overlap", "warning")]
+
+
+def test_duplicates_also_by_letter_case(tmp_path: Path) -> None:
+    assert found(tmp_path, row(), row()) == [("age.vn", "duplicate", "error")]
+    assert found(tmp_path, row(), row("AGE.vn")) == [("AGE.vn", "duplicate", "error")]
+
+
+def test_unreadable_files_and_rows_stand_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("not toml")
+    (tmp_path / "b.toml").write_text(RuleSet([rule()]).toml().replace('"require"', '"allow"'))
+    (tmp_path / "c.toml").write_text("[[rule]]\nrule_id = 3\n")
+    (tmp_path / "d.toml").write_text("rule = [3]\n")
+    problems = rules.check(tmp_path, as_of=DAY)
+    assert [(p.code, p.rule_id) for p in problems] == [
+        ("unreadable", ""), ("schema", "age.vn"), ("schema", ""), ("schema", ""),
+    ]  # fmt: skip
+    assert "b.toml, line 1: age.vn: effect" in str(problems[1])
+    assert problems[1].json()["severity"] == "error"
+    with pytest.raises(BadInput):
+        rules.check(tmp_path / "none")
+
+
+def test_today_is_the_day_where_none_is_given(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(
+        RuleSet([rule(valid_from="2001-01-01", valid_to="2001-12-31", test_vectors=[])]).toml()
+    )
+    assert "expired" in [p.code for p in rules.check(tmp_path)]
