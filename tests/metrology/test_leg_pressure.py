@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leg_pressure_oracle import naive_cycles
 
 from recore.errors import BadInput
 from recore.evidence import Table, open_file
 from recore.metrology.leg_pressure import support_cycles
 from recore.simulate.supports import Face, supports
 
-sys.path.insert(0, str(Path(__file__).parent))
-from leg_pressure_oracle import naive_cycles
 
 BEGIN = np.datetime64("2026-01-01T00:00:00", "us")
 
@@ -331,8 +328,14 @@ class TestAgainstTruth:
 
     def test_shared_day(self, shared_data):
         path = shared_data("supports/leg_pressure_1day_48supports.parquet")
-        truth = list(csv.DictReader(shared_data("supports/leg_pressure_truth_cycles.csv").open()))
-        legs = list(csv.DictReader(shared_data("supports/leg_pressure_truth_legs.csv").open()))
+        truth, legs = (
+            list(
+                csv.DictReader(
+                    shared_data(f"supports/leg_pressure_truth_{name}.csv").read_text().splitlines()
+                )
+            )
+            for name in ("cycles", "legs")
+        )
         result = support_cycles(open_file(path).read(Table))
         # each leg's last cycle is cut off by the end of the day
         assert result.cycles.value == len(truth) - len(legs) == 3067

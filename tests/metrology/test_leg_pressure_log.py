@@ -95,7 +95,9 @@ class TestCuts:
     def test_any_row_groups(self, tmp_path, seed, group):
         table = spoilt(seed, 400)
         pq.write_table(table, tmp_path / "log.parquet", row_group_size=group)
-        result = support_cycles(open_file(tmp_path / "log.parquet").read(Table))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(leg_pressure_log, "TASK_ROWS", (1, group))
+            result = support_cycles(open_file(tmp_path / "log.parquet").read(Table))
         assert result.table.equals(found(table)[0])
         assert notes(result) == found(table)[-1]
 
@@ -123,6 +125,8 @@ class TestCuts:
         whole = found(table)
         original = leg_pressure_log._stretches
 
+        monkeypatch.setattr(leg_pressure_log, "TASK_ROWS", (1, 700))
+
         def small(part, faults):
             for leg, ts, p, tick, rows in original(part, faults):
                 for k in range(0, len(ts), 37):
@@ -131,8 +135,9 @@ class TestCuts:
         monkeypatch.setattr(leg_pressure_log, "_stretches", small)
         same(whole, found(table))
 
-    def test_processes(self, tmp_path):
-        table = pa.concat_tables([spoilt(seed, 3000) for seed in (6,)])
+    def test_processes(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(leg_pressure_log, "TASK_ROWS", (1, 2000))
+        table = spoilt(6, 3000)
         pq.write_table(table, tmp_path / "log.parquet", row_group_size=997)
         file = open_file(tmp_path / "log.parquet")
         inline = support_cycles.run([file])
@@ -140,6 +145,34 @@ class TestCuts:
             processes = support_cycles.run([file], executor=pool)
         assert processes.finding == inline.finding
         assert processes.artifacts == inline.artifacts
+
+
+class TestLongStretches:
+    """A leg that is never released is not kept in memory."""
+
+    def stuck(self):
+        p = np.concatenate((np.full(900, 30.0), [0, 0, 20, 41, 39, 0, 0], np.full(900, 30.0)))
+        return pa.table(rows(p))
+
+    @pytest.mark.parametrize("first", [0, 5, 907, 1200])
+    def test_taken_for_the_beginning(self, monkeypatch, first):
+        table = self.stuck().slice(first)
+        whole = found(table)
+        monkeypatch.setattr(leg_pressure_log, "LONG_HEAD", 100)
+        pieces = [table.slice(k, 60) for k in range(0, table.num_rows, 60)]
+        same(whole, found(*pieces))
+
+    def test_an_earlier_file_turns_up_late(self, monkeypatch):
+        table = self.stuck()
+        other = pa.table({**rows([0.0]), "leg": [2]})
+        # the first row of the late file is early on another leg, so that it is read last
+        late = pa.concat_tables(
+            [other.set_column(0, "ts", pa.array(table["ts"].to_numpy()[-1:])), table.slice(0, 60)]
+        )
+        pieces = [late, *(table.slice(k, 60) for k in range(60, table.num_rows, 60))]
+        whole = found(pa.concat_tables([table, late.slice(0, 1)]))
+        monkeypatch.setattr(leg_pressure_log, "LONG_HEAD", 100)
+        same(whole, found(*pieces))
 
 
 class TestCompiled:
@@ -338,8 +371,13 @@ class TestFaults:
         # rows of legs in order never reach the sorting pass
         monkeypatch.setattr(leg_pressure_log, "rows_of", lambda *_: pytest.fail("rows were gathered"))
         table = spoilt(11).sort_by("ts")
-        pieces = [table.slice(k, 500) for k in range(0, table.num_rows, 500)]
-        assert support_cycles(Table.of(pa.concat_tables(pieces))).cycles.value > 0
+        assert support_cycles(Table.of(table)).cycles.value > 0
+        assert (
+            support_cycles(
+                *(Table.of(table.slice(k, 500)) for k in range(0, table.num_rows, 500))
+            ).cycles.value
+            > 0
+        )
 
 
 @given(seed=st.integers(0, 2**32))

@@ -58,7 +58,11 @@ class ParquetSource:
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(
-                        rows, row_groups=[group], columns=list(dict.fromkeys(names))
+                        # parts run side by side on an executor; threads within one only cost
+                        rows,
+                        row_groups=[group],
+                        columns=list(dict.fromkeys(names)),
+                        use_threads=part is None,
                     ):
                         yield [batch.column(name) for name in names]
 

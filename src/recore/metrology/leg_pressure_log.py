@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from recore.evidence import Table
-    from recore.evidence.table import Part
+    from recore.evidence.table import Part, Source
 
 Leg = tuple[int, int]  # support, leg
 Times = NDArray[np.int64]
@@ -42,6 +42,10 @@ IMPLAUSIBLE_MPA = 100.0
 SMALL_LOG = 500_000
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
+# rows of a task on the executor, at least and at most
+TASK_ROWS = 2**18, 2**22
+# samples without a release that are kept raw before a stretch is taken for the beginning of the record
+LONG_HEAD = 2**20
 _TICK_US = {"s": 1_000_000, "ms": 1000, "us": 1}
 _SCATTERED = 64
 _IN_FLIGHT = 16
@@ -55,6 +59,7 @@ class Segment:
     """A stretch of one leg in time order; `state` is None as long as nothing in it is certain."""
 
     first: int = kernel.NEVER
+    begins: bool = False  # taken for the beginning of the leg's record
     head: list[tuple[Times, Pressures]] = field(default_factory=list)
     state: NDArray[Any] | None = None
     cycles: list[NDArray[Any]] = field(default_factory=list)
@@ -65,6 +70,11 @@ class Segment:
         if self.state is not None:
             return max(int(self.state["t_prev"][0]), int(self.state["t_held"][0]))
         return int(self.head[-1][0][-1]) if self.head else kernel.NEVER
+
+    @property
+    def samples(self) -> int:
+        """Samples of the head."""
+        return sum(len(ts) for ts, _ in self.head)
 
 
 class Reader:
@@ -207,21 +217,23 @@ class Survey:
     faults: Faults = field(default_factory=Faults)
 
 
-def survey(part: Part, limits: Limits, small: bool) -> Survey:
-    """Read one part of a log: the task that runs on the executor."""
+def survey(parts: Sequence[Part], limits: Limits, small: bool) -> Survey:
+    """Read some consecutive parts of a table: the task that runs on the executor."""
     found = Survey()
     reader = Reader(limits, small=small)
-    for leg, ts, p, tick, rows in _stretches(part, found.faults):
-        found.legs.setdefault(leg, LegPart()).read(reader, ts, p, tick, rows)
+    for part in parts:
+        for leg, ts, p, tick, rows in _stretches(part, found.faults):
+            found.legs.setdefault(leg, LegPart()).read(reader, ts, p, tick, rows)
     return found
 
 
-def rows_of(part: Part, wanted: frozenset[Leg]) -> dict[Leg, list[tuple[Times, Pressures]]]:
-    """All usable rows of some legs in one part, in the order of the file."""
+def rows_of(parts: Sequence[Part], wanted: frozenset[Leg]) -> dict[Leg, list[tuple[Times, Pressures]]]:
+    """All usable rows of some legs in some parts, in the order of the file."""
     found: dict[Leg, list[tuple[Times, Pressures]]] = {}
-    for leg, ts, p, tick, _ in _stretches(part, Faults()):
-        if leg in wanted:
-            found.setdefault(leg, []).append((ts * tick, p.astype(np.float64)))
+    for part in parts:
+        for leg, ts, p, tick, _ in _stretches(part, Faults()):
+            if leg in wanted:
+                found.setdefault(leg, []).append((ts * tick, p.astype(np.float64)))
     return found
 
 
@@ -335,7 +347,7 @@ class _Account:
     segments: list[Segment] = field(default_factory=list)
     rows: int = 0
     untidy: bool = False
-    disorder: str = ""  # where time first ran backwards within a file
+    disorder: tuple[Source, int] | None = None  # table and row where time first ran backwards in it
     table: int = -1
     last: int = kernel.NEVER  # latest time so far in that table
 
@@ -344,9 +356,8 @@ class _Account:
         self.untidy = self.untidy or found.untidy
         segments = found.segments
         back_here = bool(segments) and table == self.table and segments[0].first < self.last
-        if not self.disorder and (found.backwards is not None or back_here):
-            row = part.first_row if found.backwards is None else found.backwards
-            self.disorder = f"{part.source.name}, {part.source.place(row)}"
+        if self.disorder is None and (found.backwards is not None or back_here):
+            self.disorder = part.source, part.first_row if found.backwards is None else found.backwards
         if table != self.table:
             self.table, self.last = table, kernel.NEVER
         for segment in segments:
@@ -359,14 +370,32 @@ class _Account:
     def _place(self, reader: Reader, segment: Segment) -> None:
         before = [s for s in self.segments if s.last <= segment.first]
         if before:
-            self.untidy = not reader.join(max(before, key=lambda s: s.last), segment)
+            earlier = max(before, key=lambda s: s.last)
+            self.untidy = not reader.join(earlier, segment)
+        elif any(s.begins for s in self.segments):
+            self.untidy = True
         else:
+            earlier = segment
             self.segments.append(segment)
+        if not self.untidy and earlier.state is None and earlier.samples > LONG_HEAD:
+            self._begin(reader, earlier)
+
+    def _begin(self, reader: Reader, segment: Segment) -> None:
+        """Take the earliest stretch for the beginning of the record, so that its head need not be kept.
+
+        Should an earlier one turn up after all, the leg is sorted in the second pass.
+        """
+        if segment.first == min(s.first for s in self.segments):
+            whole = Segment(segment.first, begins=True, state=kernel.new_state())
+            self.untidy = not reader.join(whole, segment)
+            self.segments = [whole if s is segment else s for s in self.segments]
 
     def record(self, reader: Reader) -> LegRecord | None:
         """The leg as one sequence; None where its stretches overlap."""
-        whole = Segment(state=kernel.new_state())
-        for segment in sorted(self.segments, key=lambda s: (s.first, s.last)):
+        ordered = sorted(self.segments, key=lambda s: (s.first, s.last))
+        begun = bool(ordered) and ordered[0].begins
+        whole = ordered.pop(0) if begun else Segment(state=kernel.new_state())
+        for segment in ordered:
             if segment.first < whole.last or not reader.join(whole, segment):
                 return None
         return _record(whole)
@@ -400,16 +429,16 @@ def read_log(tables: Sequence[Table], limits: Limits, executor: Executor) -> Log
     ------
     BadInput : nothing usable, or a leg so far out of order that it would have to be sorted in memory
     """
-    parts = [(number, part) for number, table in enumerate(_by_time(tables)) for part in table.parts()]
-    small = sum(part.rows or 0 for _, part in parts) < SMALL_LOG
+    tasks = _tasks(_by_time(tables))
+    small = sum(part.rows or 0 for _, parts in tasks for part in parts) < SMALL_LOG
     reader = Reader(limits, small=small)
     faults = Faults()
     accounts: dict[Leg, _Account] = {}
-    surveys = _each(executor, survey, [(part, limits, small) for _, part in parts])
-    for (table, part), found in zip(parts, surveys, strict=True):
+    surveys = _each(executor, survey, [(parts, limits, small) for _, parts in tasks])
+    for (table, parts), found in zip(tasks, surveys, strict=True):
         faults.add(found.faults)
         for leg, leg_part in found.legs.items():
-            accounts.setdefault(leg, _Account()).add(reader, leg_part, part, table)
+            accounts.setdefault(leg, _Account()).add(reader, leg_part, parts[0], table)
     if not accounts:
         raise BadInput(
             f"none of the {faults.rows} rows can be used ({faults.nan} without a pressure, "
@@ -432,7 +461,7 @@ def read_log(tables: Sequence[Table], limits: Limits, executor: Executor) -> Log
                 _finished(fresh)
                 fresh = []
     for group in _sortable(untidy, accounts):
-        sorted_legs = _sorted_legs(group, [part for _, part in parts], reader, executor)
+        sorted_legs = _sorted_legs(group, [parts for _, parts in tasks], reader, executor)
         legs.update(sorted_legs)
         fresh += sorted_legs.values()
     if fresh:
@@ -451,6 +480,23 @@ def _by_time(tables: Sequence[Table]) -> list[Table]:
         return int(_numbers(batch.column(0))[0])
 
     return sorted(tables, key=first)
+
+
+def _tasks(tables: Sequence[Table]) -> list[tuple[int, list[Part]]]:
+    """Consecutive parts of each table, enough of them that a task is worth its overhead."""
+    listed = [table.parts() for table in tables]
+    total = sum(part.rows or 0 for parts in listed for part in parts)
+    wanted = min(max(total // 16, TASK_ROWS[0]), TASK_ROWS[1])
+    tasks: list[tuple[int, list[Part]]] = []
+    for number, parts in enumerate(listed):
+        group: list[Part] = []
+        for part in parts:
+            if group and sum(p.rows or 0 for p in group) >= wanted:
+                tasks.append((number, group))
+                group = []
+            group.append(part)
+        tasks.append((number, group))
+    return tasks
 
 
 def _each(
@@ -477,9 +523,10 @@ def _sortable(legs: Sequence[Leg], accounts: dict[Leg, _Account]) -> Iterator[fr
     for leg in legs:
         rows = accounts[leg].rows
         if rows > SORTABLE_ROWS:
+            disorder = accounts[leg].disorder
             raise BadInput(
                 f"the {rows} samples of support {leg[0]}, leg {leg[1]} are not in the order of time",
-                where=accounts[leg].disorder,
+                where=f"{disorder[0].name}, {disorder[0].place(disorder[1])}" if disorder else "the log",
                 right="sort the log by support, leg and ts",
             )
         if group and held + rows > SORTABLE_ROWS:
@@ -492,10 +539,10 @@ def _sortable(legs: Sequence[Leg], accounts: dict[Leg, _Account]) -> Iterator[fr
 
 
 def _sorted_legs(
-    legs: frozenset[Leg], parts: Sequence[Part], reader: Reader, executor: Executor
+    legs: frozenset[Leg], tasks: Sequence[list[Part]], reader: Reader, executor: Executor
 ) -> dict[Leg, LegRecord]:
     gathered: dict[Leg, list[tuple[Times, Pressures]]] = {leg: [] for leg in legs}
-    for found in _each(executor, rows_of, [(part, legs) for part in parts]):
+    for found in _each(executor, rows_of, [(parts, legs) for parts in tasks]):
         for leg, pieces in found.items():
             gathered[leg] += pieces
     records = {}

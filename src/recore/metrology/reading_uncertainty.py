@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from recore.metrology.circles import Circle, Sensitivity
 
 Floats = NDArray[np.float64]
+
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,16 @@ class ReadingErrors:
 
     def of(self, points: NDArray[np.intp], weights: Floats) -> float:
         """Spread of the sum of weights times reading errors; a point may stand more than once."""
+        if self.transmission is None and len(points) <= _FEW:
+            sums: dict[int, float] = {}
+            for point, weight in zip(points.tolist(), weights.tolist(), strict=True):
+                sums[point] = sums.get(point, 0.0) + weight
+            return self.spread * hypot(*sums.values())
+        total = np.bincount(points, weights, self.count)
         if self.transmission is None:
-            once, inverse = np.unique(points, return_inverse=True)
-            return self.spread * float(np.linalg.norm(np.bincount(inverse, weights, len(once))))
+            return self.spread * float(np.linalg.norm(total))
         # filtered errors are correlated along the profile: take the sum back to the readings
-        spectrum = np.abs(np.fft.rfft(np.bincount(points, weights, self.count)) * self.transmission) ** 2
+        spectrum = np.abs(np.fft.rfft(total) * self.transmission) ** 2
         twice = 2 * spectrum.sum() - spectrum[0] - (spectrum[-1] if self.count % 2 == 0 else 0.0)
         return self.spread * float(np.sqrt(twice / self.count))
 
@@ -54,7 +62,6 @@ class CircleSpread:
     centre_x: float | None
     centre_y: float | None
     radius: float | None
-    rms: float | None
 
 
 def spread_about(
@@ -81,22 +88,32 @@ def spread_about(
                 errors.of(s.points, s.centre_x),
                 errors.of(s.points, s.centre_y),
                 errors.of(s.points, s.radius),
-                _of_rms(circle, x, y, d, s, errors),
             )
         )
     if not found:
         two = np.sqrt(2) * errors.of_one
-        return CircleSpread(two, two, two, None, None, None, None)
+        return CircleSpread(two, two, two, None, None, None)
     return CircleSpread(*(max(column) for column in zip(*found, strict=True)))
 
 
-def _of_rms(circle: Circle, x: Floats, y: Floats, d: Floats, s: Sensitivity, errors: ReadingErrors) -> float:
+def spread_of_rms(
+    circle: Circle, x: Floats, y: Floats, responses: Iterable[Sensitivity], errors: ReadingErrors
+) -> float:
+    """Spread of the root-mean-square deviation from a circle; of one reading, at most, where no response is."""
+    d = circle.distances(x, y)
     e = d - circle.radius
-    total = np.linalg.norm(e) * np.sqrt(len(e))
+    total = float(np.linalg.norm(e) * np.sqrt(len(e)))
     if total == 0.0:
         return errors.of_one
     e /= total
     safe = np.where(d == 0.0, 1.0, d)
-    gx, gy = float(e @ ((x - circle.x) / safe)), float(e @ ((y - circle.y) / safe))
-    moved = s.centre_x * gx + s.centre_y * gy + s.radius * float(e.sum())
-    return errors.of(np.concatenate((np.arange(len(e)), s.points)), np.concatenate((e, -moved)))
+    gx, gy, gr = float(e @ ((x - circle.x) / safe)), float(e @ ((y - circle.y) / safe)), float(e.sum())
+    everywhere = np.arange(len(e))
+    found = [
+        errors.of(
+            np.concatenate((everywhere, s.points)),
+            np.concatenate((e, -s.centre_x * gx - s.centre_y * gy - s.radius * gr)),
+        )
+        for s in responses
+    ]
+    return max(found, default=errors.of_one)

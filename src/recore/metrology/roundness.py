@@ -14,7 +14,7 @@ from recore.method import Note, Refusal, Tolerance, Unit, method
 from recore.metrology import circles, profile_filter
 from recore.metrology.circles import Circle
 from recore.metrology.reading_noise import noise_of_record
-from recore.metrology.reading_uncertainty import ReadingErrors, spread_about
+from recore.metrology.reading_uncertainty import CircleSpread, ReadingErrors, spread_about, spread_of_rms
 from recore.metrology.roundness_plot import draw_profile
 from recore.quantity import Quantity
 
@@ -26,6 +26,7 @@ Reference = Literal["lsc", "mzc", "mcc", "mic"]
 
 _PARTIAL = np.radians(60)
 _WIDENED = 0.1
+_CERTIFIED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def form(
         flags.append(
             Note("partial-arc", f"the readings leave {np.degrees(gap):.1f}° of the circumference out")
         )
-    found: dict[str, Circle] = {"lsc": least_squares, "mzc": circles.minimum_zone(x, y, start)}
+    found: dict[str, Circle] = {"lsc": least_squares, "mzc": _minimum_zone(profile, start)}
     if gap < np.pi:
         found["mcc"] = circles.minimum_circumscribed(x, y, start)
         try:
@@ -227,7 +228,12 @@ def form(
                     "more than a dozen points touch a circle alike: U is that of the difference of two readings",
                 )
             )
+        flags += _thin_contacts(found, spreads)
     circle, about = found[reference], spreads[reference]
+    rms_spread = None
+    if errors is not None:
+        responses = circles.sensitivities(circle, reference, x, y)
+        rms_spread = spread_of_rms(circle, x, y, responses, errors)
     rms = float(np.sqrt(np.mean((circle.distances(x, y) - circle.radius) ** 2)))
 
     def quantity(value: float, name: str) -> Quantity:
@@ -247,7 +253,7 @@ def form(
         radius=quantity(circle.radius, "radius"),
         ronp=quantity(circle.outer - circle.radius, "peak"),
         ronv=quantity(circle.radius - circle.inner, "valley"),
-        ronq=quantity(rms, "rms"),
+        ronq=Quantity(rms, "µm", rms_spread),
         certificate_residual=Quantity(zone.residual),
         zone_optimality=Quantity("global" if zone.proven else "local"),
         arc=Quantity(float(np.degrees(2 * np.pi - gap)), "deg"),
@@ -261,12 +267,19 @@ def form(
 
 def _least_squares(profile: Profile) -> Circle:
     points = profile.x_um + 1j * profile.y_um
-    if len(np.unique(points[:1000])) < 4 and len(np.unique(points)) < 4:
+    if len(set(points[:1000].tolist())) < 4 and len(set(points.tolist())) < 4:
         raise Refusal("too-few-points", "fewer than four distinct points determine no minimum zone")
     try:
         return circles.least_squares(profile.x_um, profile.y_um)
     except circles.NoCircle as error:
         raise Refusal("no-circle", f"no least-squares circle: {error}") from None
+
+
+def _minimum_zone(profile: Profile, start: tuple[float, float]) -> Circle:
+    try:
+        return circles.minimum_zone(profile.x_um, profile.y_um, start)
+    except circles.NoCircle as error:
+        raise Refusal("no-zone", f"no minimum zone: {error}") from None
 
 
 def _reading_spread(
@@ -324,6 +337,14 @@ def _filtered(profile: Profile, circle: Circle, cutoff_upr: float) -> tuple[Prof
 
 def _optimality(found: dict[str, Circle]) -> list[Note]:
     notes = []
+    if found["mzc"].residual > _CERTIFIED:
+        notes.append(
+            Note(
+                "zone-not-certified",
+                f"the optimality condition is violated by {found['mzc'].residual:.2g} of the radius: "
+                "a narrower zone may lie near",
+            )
+        )
     if not found["mzc"].proven:
         notes.append(
             Note(
@@ -337,6 +358,19 @@ def _optimality(found: dict[str, Circle]) -> list[Note]:
             Note("inscribed-locally-optimal", "that no other inscribed circle is larger is not proven")
         )
     return notes
+
+
+def _thin_contacts(found: dict[str, Circle], spreads: dict[str, CircleSpread | None]) -> list[Note]:
+    thin = [n for n, s in spreads.items() if s and s.centre_x and s.deviation > found[n].deviation]
+    if not thin:
+        return []
+    return [
+        Note(
+            "contacts-close",
+            f"U exceeds the deviation itself ({', '.join(thin)}): contacts close together or readings too noisy "
+            "fix the centre badly, and the linear propagation is then an upper estimate",
+        )
+    ]
 
 
 def _widened(zone: Circle, errors: ReadingErrors) -> list[Note]:

@@ -165,7 +165,7 @@ def from_working_set(
         if not beyond.any():
             outer, inner = max(outer, float(d.max())), min(inner, float(d.min()))
             return Solution(cx, cy, outer, inner, contacts, normals, distances, more)
-        few, start = np.union1d(few, found[beyond]), (cx, cy)
+        few, start = np.concatenate((few, found[beyond])), (cx, cy)
 
 
 def _extremes(x: Floats, y: Floats, cx: float, cy: float) -> Indices:

@@ -10,14 +10,18 @@ t, so being below a² at both ends of 2aκ ≤ t ≤ b excludes every other cent
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.circles.branch_and_bound import Optimum, search
+from recore.metrology.circles.branch_and_bound import Optimum, distances, search
 from recore.metrology.circles.circle import (
+    EPS,
     Circle,
     Floats,
     Indices,
+    Solution,
     from_working_set,
     inradius,
     largest_gap,
@@ -29,6 +33,8 @@ from recore.metrology.circles.exchange import NoBasis, exchange
 from recore.metrology.circles.least_squares import start_centre
 
 _STEPS = 60
+_OPTIMAL = 1e-9
+_TRIPLES = 64  # up to so many points, all triples are looked at rather than searched
 
 
 class NotLocked(ValueError):
@@ -45,7 +51,7 @@ def maximum_inscribed(x: Floats, y: Floats, start: tuple[float, float] | None = 
 
     Raises
     ------
-    NotLocked : the points span half a turn or less; the circle could slip out and grow
+    NotLocked : no empty circle has contacts all round, as on half a turn: it would slip out and grow
     NoCircle : the points lie on a line
 
     References
@@ -55,17 +61,17 @@ def maximum_inscribed(x: Floats, y: Floats, start: tuple[float, float] | None = 
     origin = start or start_centre(x, y)
     best = _from(x, y, origin, 0.0, 0.0)
     proven = best is not None and _nowhere_else(*rough(x, y), origin, best)
-    if not proven:
+    if not proven and len(x) <= _TRIPLES:
+        best, proven = _of_all_triples(x, y, origin), True
+    elif not proven:
         best, proven = _searched(x, y, origin, best)
     if best is None:
-        raise NotLocked("the points span half a turn or less")
-    found, weights = best.found, best.found.more
-    unbalanced = np.hypot(*(weights @ found.normals))
-    slack = (found.distances.max() - found.inner) / found.inner
+        raise NotLocked("no empty circle is held by contacts on all sides")
+    found = best.found
     return Circle(
         found.x + origin[0], found.y + origin[1], found.inner, found.outer, found.inner,
-        inner_contacts=found.contacts, inner_weights=weights,
-        residual=float(max(unbalanced, slack, -weights.min(), abs(weights.sum() - 1))), proven=proven,
+        inner_contacts=found.contacts, inner_weights=found.more,
+        residual=_residual(found), proven=proven,
     )  # fmt: skip
 
 
@@ -75,7 +81,17 @@ def _from(x: Floats, y: Floats, origin: tuple[float, float], px: float, py: floa
         found = from_working_set(x, y, origin, (px, py), _local, far=False, near=True)
     except NoBasis:
         return None
+    if not _residual(found) < _OPTIMAL:
+        return None
     return Optimum(found.inner, 2 * found.inner * max(0.0, inradius(found.normals)), found)
+
+
+def _residual(found: Solution[Floats]) -> float:
+    """Largest violation of the optimality condition, relative to the radius."""
+    weights = found.more
+    unbalanced = np.hypot(*(weights @ found.normals))
+    slack = (found.distances.max() - found.inner) / found.inner if found.inner > 0 else np.inf
+    return float(max(unbalanced, slack, -weights.min(), abs(weights.sum() - 1)))
 
 
 def _local(x: Floats, y: Floats, start: tuple[float, float]) -> tuple[float, float, Indices, Floats]:
@@ -139,6 +155,29 @@ def _around(nx: Floats, ny: Floats) -> bool:
     return bool((turns > 0).all())
 
 
+def _of_all_triples(x: Floats, y: Floats, origin: tuple[float, float]) -> Optimum | None:
+    """The largest empty circle among those through three points that surround its centre."""
+    x0, y0 = x - origin[0], y - origin[1]
+    i, j, k = np.array(list(combinations(range(len(x)), 3)), dtype=np.intp).T
+    ax, ay, bx, by = x0[j] - x0[i], y0[j] - y0[i], x0[k] - x0[i], y0[k] - y0[i]
+    a2, b2, double_area = ax * ax + ay * ay, bx * bx + by * by, 2 * (ax * by - ay * bx)
+    c2 = (ax - bx) ** 2 + (ay - by) ** 2
+    # no angle over a right one, and not on a line
+    surrounds = (2 * np.maximum(np.maximum(a2, b2), c2) <= (a2 + b2 + c2) * (1 + 8 * EPS)) & (
+        double_area != 0
+    )
+    i, ax, ay, bx, by, a2, b2, double_area = (v[surrounds] for v in (i, ax, ay, bx, by, a2, b2, double_area))
+    cx, cy = x0[i] + (by * a2 - ay * b2) / double_area, y0[i] + (ax * b2 - bx * a2) / double_area
+    through = np.hypot(x0[i] - cx, y0[i] - cy)
+    empty = distances(x0, y0, cx, cy).min(axis=1) >= through * (1 - 64 * EPS)
+    for t in np.argsort(-through[empty], kind="stable"):
+        # settled to the last digit, and its certificate checked
+        best = _from(x, y, origin, float(cx[empty][t]), float(cy[empty][t]))
+        if best is not None and best.value >= through[empty][t] * (1 - 1e-9):
+            return best
+    return None
+
+
 def _nearest_squared(t: Floats, a: float, b: float, c: float) -> Floats:
     """Bound on the square of the nearest point's distance from any centre at distance t (see above)."""
     bound: Floats = np.maximum(a * a - 2 * a * t * c, b * b - 2 * b * t * c) + t * t
@@ -170,13 +209,13 @@ def _searched(
         half = size / 2
 
     def value(px: Floats, py: Floats) -> Floats:
-        nearest: Floats = np.hypot(x0 - px[:, None], y0 - py[:, None]).min(axis=1)
+        nearest: Floats = distances(x0, y0, px, py).min(axis=1)
         return nearest
 
     def hopeless(px: Floats, py: Floats, reach: float) -> NDArray[np.bool_]:
         """Boxes whose possibly nearest points all lie on one side: no circle is locked there."""
         dx, dy = x0 - px[:, None], y0 - py[:, None]
-        d = np.hypot(dx, dy)
+        d = np.sqrt(dx * dx + dy * dy)
         maybe = d <= d.min(axis=1, keepdims=True) + 2 * reach
         d[d == 0.0] = 1.0
         ux = np.where(maybe, dx / d, 0.0).sum(axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from recore.metrology.circles.circle import EPS, Circle, Floats, polar, rough
@@ -33,11 +35,14 @@ def least_squares(x: Floats, y: Floats) -> Circle:
     mx, my = start_centre(x, y)
     few = rough(x, y)
     extent = float(max(np.ptp(few[0]), np.ptp(few[1])))
-    cx, cy, _ = _converged(few[0] - mx, few[1] - my, 0.0, 0.0, extent)
-    mx, my = mx + cx, my + cy
+    if len(few[0]) < len(x):
+        # some of the points bring the start nearer; that they fail says nothing of all
+        with suppress(NoCircle):
+            cx, cy, _ = _converged(few[0] - mx, few[1] - my, extent)
+            mx, my = mx + cx, my + cy
     # far from the origin, coordinates would lose the form: count them from near the centre
     x, y = x - mx, y - my
-    cx, cy, radius = _converged(x, y, 0.0, 0.0, extent)
+    cx, cy, radius = _converged(x, y, extent)
     outer, inner = 0.0, np.inf
     for first in range(0, len(x), _CHUNK):
         d = polar(x[first : first + _CHUNK], y[first : first + _CHUNK], cx, cy)[0]
@@ -45,8 +50,9 @@ def least_squares(x: Floats, y: Floats) -> Circle:
     return Circle(cx + mx, cy + my, radius, outer, inner)
 
 
-def _converged(x: Floats, y: Floats, cx: float, cy: float, extent: float) -> tuple[float, float, float]:
-    last = np.inf
+def _converged(x: Floats, y: Floats, extent: float) -> tuple[float, float, float]:
+    """Centre and radius by Gauss–Newton from a centre at the origin."""
+    cx, cy, last = 0.0, 0.0, np.inf
     for _ in range(_STEPS):
         normal, right, zero = _normal_equations(x, y, cx, cy)
         try:

@@ -15,13 +15,17 @@ t = 2aκ, both ranges together are the whole plane. Where it does not, branch an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import numpy as np
 
-from recore.metrology.circles.branch_and_bound import Optimum, search
+from recore.metrology.circles.branch_and_bound import Optimum, distances, search
 from recore.metrology.circles.circle import (
     Circle,
     Floats,
     Indices,
+    Solution,
     from_working_set,
     inradius,
     largest_gap,
@@ -33,6 +37,7 @@ from recore.metrology.circles.exchange import NoBasis, exchange
 from recore.metrology.circles.least_squares import NoCircle, start_centre
 
 _STEPS = 60
+_OPTIMAL = 1e-11
 
 
 def minimum_zone(x: Floats, y: Floats, start: tuple[float, float] | None = None) -> Circle:
@@ -60,12 +65,15 @@ def minimum_zone(x: Floats, y: Floats, start: tuple[float, float] | None = None)
     """
     origin = start or start_centre(x, y)
     best = _from(x, y, origin, 0.0, 0.0)
+    if best is None:  # from a centre on a line with two of them, say
+        aside = float(np.ptp(x)) / 64, float(np.ptp(y)) / 48
+        best = _from(x, y, origin, *aside)
     if best is None:
         raise NoCircle("the points lie in fewer than four directions from the centre")
     proven = _nowhere_else(*rough(x, y), origin, best)
     if not proven:
         best, proven = _searched(x, y, origin, best)
-    return _circle(best, proven, origin)
+    return _circle(best.found, proven, origin)
 
 
 def _from(x: Floats, y: Floats, origin: tuple[float, float], px: float, py: float) -> Optimum | None:
@@ -74,9 +82,11 @@ def _from(x: Floats, y: Floats, origin: tuple[float, float], px: float, py: floa
         found = from_working_set(x, y, origin, (px, py), _local, far=True, near=True)
     except NoBasis:
         return None
-    far = ~np.signbit(found.more)
-    differences = (found.normals[~far][:, None] - found.normals[far][None]).reshape(-1, 2)
-    reach = 2 * found.inner * max(0.0, inradius(differences))
+    reach = 0.0
+    if _circle(found, False, origin).residual < _OPTIMAL:
+        far = ~np.signbit(found.more)
+        differences = (found.normals[~far][:, None] - found.normals[far][None]).reshape(-1, 2)
+        reach = 2 * found.inner * max(0.0, inradius(differences))
     return Optimum(found.inner - found.outer, reach, found)
 
 
@@ -85,7 +95,7 @@ def _local(x: Floats, y: Floats, start: tuple[float, float]) -> tuple[float, flo
     cx, cy = start
     d, nx, ny = polar(x, y, cx, cy)
     n = len(x)
-    members = _first_basis(d, nx, ny)
+    members: list[int] | None = None
     zone = float(d.max() - d.min())
     size = float(d.max())
     slack = round_off(size) / 2
@@ -106,7 +116,14 @@ def _local(x: Floats, y: Floats, start: tuple[float, float]) -> tuple[float, flo
                 return top, float(e[top] - z[3])
             return bottom + n, float(-e[bottom] - z[3])
 
-        members, weights, z = exchange(members, gradient, limit, most_violated, slack)
+        for basis in _first_bases(d, nx, ny, members and members.copy()):
+            with suppress(NoBasis):
+                members, weights, z = exchange(basis, gradient, limit, most_violated, slack)
+                break
+        else:
+            if members is None:
+                raise NoBasis("the points lie in fewer than four directions from the centre")
+            break
         if zone - 2 * z[3] <= slack:
             break
         share = 1.0
@@ -125,27 +142,32 @@ def _local(x: Floats, y: Floats, start: tuple[float, float]) -> tuple[float, flo
     return cx, cy, keys % n, np.copysign(weights, np.where(keys < n, 1.0, -1.0))
 
 
-def _first_basis(d: Floats, nx: Floats, ny: Floats) -> list[int]:
-    """Four points in four quarters of the profile, outer and inner in turn, as wide a zone as they give.
+def _first_bases(d: Floats, nx: Floats, ny: Floats, last: list[int] | None) -> Iterator[list[int]]:
+    """The last basis, which a long step may have spoilt; else four points in four quarters of the profile.
 
     The functions 1, cos, sin are a Chebyshev system on the circle: any four directions in order
     have multipliers of alternating sign, so every such four bound the zone from below.
     """
-    n = len(d)
+    if last is not None:
+        yield last
     angle = np.arctan2(ny, nx)
-    if n > 16:
-        cuts = [n // 4, n // 2, 3 * n // 4]
-        quarters = np.split(np.argpartition(angle, cuts), cuts)
-    else:
-        order = np.argsort(angle, kind="stable")
-        once = order[np.concatenate(([True], np.diff(angle[order]) > 0))]
-        if len(once) < 4:
-            raise NoBasis("fewer than four directions")
-        quarters = np.array_split(once, 4)
-    first = [q[d[q].argmax()] for q in quarters[::2]] + [q[d[q].argmin()] + n for q in quarters[1::2]]
-    other = [q[d[q].argmin()] + n for q in quarters[::2]] + [q[d[q].argmax()] for q in quarters[1::2]]
+    n = len(d)
+    cuts = [n // 4, n // 2, 3 * n // 4]
+    yield _outer_and_inner_in_turn(d, np.split(np.argpartition(angle, cuts), cuts))
+    # points in one direction may have fallen into two quarters
+    once = np.unique(angle, return_index=True)[1]
+    if len(once) >= 4:
+        yield _outer_and_inner_in_turn(d, np.array_split(once, 4))
+
+
+def _outer_and_inner_in_turn(d: Floats, quarters: list[Indices]) -> list[int]:
+    n = len(d)
+    far = [int(q[d[q].argmax()]) for q in quarters]
+    near = [int(q[d[q].argmin()]) for q in quarters]
+    first = [far[0], near[1] + n, far[2], near[3] + n]
+    other = [near[0] + n, far[1], near[2] + n, far[3]]
     width = [sum(d[k] if k < n else -d[k - n] for k in four) for four in (first, other)]
-    return [int(k) for k in (first if width[0] >= width[1] else other)]
+    return first if width[0] >= width[1] else other
 
 
 def _at_distance(t: Floats, a: float, b: float, c: float) -> Floats:
@@ -169,7 +191,7 @@ def _searched(x: Floats, y: Floats, origin: tuple[float, float], best: Optimum) 
     a, b = best.found.inner, best.found.outer
     x0, y0 = x - origin[0], y - origin[1]
     c = float(np.cos(largest_gap(x0, y0, best.x, best.y) / 2))
-    t = b * np.geomspace(1e-6, 1e3, 400)
+    t = b * np.geomspace(1e-6, 4.0, 400)
     enough = t[_at_distance(t, a, b, c) > b - a]
     if c <= 0.0 or not len(enough):
         return best, False
@@ -179,7 +201,7 @@ def _searched(x: Floats, y: Floats, origin: tuple[float, float], best: Optimum) 
     x0, y0 = x0[some], y0[some]
 
     def value(px: Floats, py: Floats) -> Floats:
-        r = np.hypot(x0 - px[:, None], y0 - py[:, None])
+        r = distances(x0, y0, px, py)
         zone: Floats = r.min(axis=1) - r.max(axis=1)
         return zone
 
@@ -190,8 +212,7 @@ def _searched(x: Floats, y: Floats, origin: tuple[float, float], best: Optimum) 
     return deepest or best, proven
 
 
-def _circle(best: Optimum, proven: bool, origin: tuple[float, float]) -> Circle:
-    found = best.found
+def _circle(found: Solution[Floats], proven: bool, origin: tuple[float, float]) -> Circle:
     far = ~np.signbit(found.more)
     # each side's multipliers sum to one half in the programme for half the zone
     lam, mu = 2 * found.more[far], -2 * found.more[~far]
