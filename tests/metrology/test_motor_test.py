@@ -24,7 +24,7 @@ from recore.metrology.motor_checks import readings_of
 from recore.metrology.motor_sheet import MotorTestSheet
 from recore.metrology.motor_test import motor_test_sheet
 
-DEMO = Path(__file__).parents[2] / "src/recore/data/demo/motor_18k5.json"
+DEMO = Path(__file__).parents[2] / "src/recore/data/demo/motor.json"
 MOTOR = CageMotor()
 SHEET = MOTOR.sheet(winding_c=88.0, coolant_c=31.5)
 
