@@ -19,7 +19,6 @@ from recore.evidence import Table, open_file
 from recore.metrology.leg_pressure import support_cycles
 from recore.simulate.supports import Face, supports
 
-
 BEGIN = np.datetime64("2026-01-01T00:00:00", "us")
 
 
