@@ -24,10 +24,14 @@ def naive_cycles(t, p, set_mpa=5.0, release_mpa=3.0, yield_mpa=40.0):
         if crossing is None:
             break
         here_t, here_p = t[begin:crossing], p[begin:crossing]
-        # walk back from the crossing as long as each step fell by 1 % of the pressure per second
-        j = len(here_p) - 1
-        while j > 0 and here_p[j - 1] - here_p[j] >= 0.01 * here_p[j - 1] * (here_t[j] - here_t[j - 1]):
-            j -= 1
+        # the last sample that a fall of 0.5 % per second did not lead to, unless the leg was already
+        # far below the one before, and not for long
+        j = 0
+        for m in range(1, len(here_p)):
+            step = here_t[m] - here_t[m - 1]
+            falling = here_p[m - 1] - here_p[m] >= 0.005 * here_p[m - 1] * step
+            if not falling and (here_p[m] >= 0.6 * here_p[j] or here_t[m] - here_t[j] > 180):
+                j = m
         span = here_t[-1] - here_t[0]
         twap = np.trapezoid(here_p, here_t) / span if span else here_p[0]
         rows.append(

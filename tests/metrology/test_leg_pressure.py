@@ -137,6 +137,24 @@ class TestByHand:
         assert row["final_mpa"] == 35.5
 
     @pytest.mark.parametrize(
+        "ramp",
+        [
+            [22, 14, 14, 6, 0],  # a sample that says the same twice
+            [22, 14, 14.2, 6, 0],  # or a little more
+            [4, 4, 0],
+            [*[4.0] * 20, 1],
+            [*np.linspace(30, 0, 121)[1:]],
+        ],
+    )
+    def test_a_release_that_pauses(self, ramp):
+        p = [0, *[30] * 200, *ramp]
+        assert rows(support_cycles(log(p)))[0]["final_mpa"] == 30
+
+    def test_a_level_that_stays_is_no_release(self):
+        p = [0, *[30] * 200, *[12] * 400, 6, 0]
+        assert rows(support_cycles(log(p)))[0]["final_mpa"] == 12
+
+    @pytest.mark.parametrize(
         ("p", "events"),
         [
             ([39.1, 38], 0),  # not into the band

@@ -88,20 +88,22 @@ def support_cycles(
     `setting_mpa` is the maximum of the first 30 s, `max_mpa` that of the whole cycle. `twap_mpa` is the
     trapezoid integral of the pressure from the start to the last sample before the end, over that time.
 
-    `final_mpa`: the release is the unbroken fall, by at least 1 % of the pressure per second, that ends in
-    the crossing of the release threshold; the value before its first step is the final pressure. Steps are
-    judged over at least 0.5 s, so that noise in a fast record does not break the fall.
+    `final_mpa`: the release is the fall, by at least 0.5 % of the pressure per second, that ends in the
+    crossing of the release threshold; the value before its first step is the final pressure. Steps are
+    judged over at least 0.5 s, so that noise in a fast record does not break the fall; a pause below 60 % of
+    the final pressure is part of the release if it is shorter than 3 min.
 
     *Yield event*: the pressure comes to 0.98 of `yield_mpa` or above and then drops by more than 1 MPa from
     its highest value since. The next one needs a rise of 0.5 MPa back into that band. A drop that is
     part of the release is none. `yield_events` counts those of complete cycles; others are flagged.
 
     `leak_mpa_per_min`: least squares over half-minute means, from 3 min after the start until the pressure
-    first comes into the yield band or until 30 s to 60 s before the end, with the logarithmic loading law of
-    the roof taken out where it is significant (see `leak_rates`); empty where the quiet part is too short.
+    first comes into the yield band or until 30 s to 60 s before the end: a straight line, or with the
+    logarithmic loading law of the roof taken out where that explains the record down to its noise (see
+    `leak_rates`). Empty, and flagged, where the quiet part is too short to tell.
 
     Pressures are compared with 1e-5 MPa to spare, so that single and double precision give the same cycles.
-    Samples without a number or with a date before 1971 or after 2200 are left out, repeated ones count once.
+    Samples without a number or with a date before 1971 or after 2100 are left out, repeated ones count once.
     A negative sample in a set cycle is left out if the leg is not released within 3 s, and otherwise taken
     for a release seen with a zero drift. Records of legs whose samples overlap or run backwards are sorted.
 
@@ -243,7 +245,13 @@ def _flags(log: Log, gap_limit_s: float, partial: int) -> list[Note]:
         len(log.disordered),
         f"time runs backwards within a file on {len(log.disordered)} leg(s); their samples were sorted",
     )
-    flag("clock", faults.clock, f"{faults.clock} sample(s) dated before 1971 or after 2200 are left out")
+    silent = sum(int(np.count_nonzero(np.isnan(rows["leak"]))) for rows in cycles)
+    flag(
+        "leak-not-told",
+        silent,
+        f"{silent} of {complete} complete cycle(s) have no leak: their quiet part is too short or too noisy",
+    )
+    flag("clock", faults.clock, f"{faults.clock} sample(s) dated before 1971 or after 2100 are left out")
     flag("nan", faults.nan, f"{faults.nan} sample(s) without a pressure are left out")
     flag(
         "negative",

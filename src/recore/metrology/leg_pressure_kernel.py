@@ -25,8 +25,11 @@ YIELD_DROP_MPA = 1.0
 # a reopening valve has seen at least half that drop come back (swing > 0.5 MPa: Sensors 23 (2023) 8853)
 YIELD_REARM_MPA = 0.5
 # a leg that is let go falls by tens of per cent per second, a leaking one by less than this share
-RELEASE_SHARE_PER_S = 0.01
+RELEASE_SHARE_PER_S = 0.005
 RELEASE_LAG_US = SECOND // 2
+# a release may pause on its way: well below the last steady pressure, a hold shorter than this is part of it
+RELEASE_DEPTH = 0.6
+RELEASE_HOLD_US = 3 * MINUTE
 # no leg is released, advanced and set again within this time
 DROPOUT_US = 3 * SECOND
 # 39.2 stored in single precision still counts as 39.2
@@ -77,6 +80,7 @@ STATE = np.dtype(
         ("extreme", "f8"),  # peak while armed, else trough
         ("t_ref", "i8"),
         ("p_ref", "f8"),
+        ("t_final", "i8"),
         ("quiet", "i8"),
         ("bin_k", "i8"),
         ("bin_end", "i8"),
@@ -181,6 +185,7 @@ def advance(ts, p, tick, first, state, rows, limits, law):  # type: ignore[no-un
     extreme = float(s["extreme"])
     t_ref = int(s["t_ref"])
     p_ref = float(s["p_ref"])
+    t_final = int(s["t_final"])
     bin_k = int(s["bin_k"])
     bin_end = int(s["bin_end"])
     bin_n = int(s["bin_n"])
@@ -303,6 +308,7 @@ def advance(ts, p, tick, first, state, rows, limits, law):  # type: ignore[no-un
                 extreme = x if x >= band_mpa else -math.inf
                 t_ref = t
                 p_ref = x
+                t_final = t
                 bin_k = -1
                 bin_end = t + QUIET_AFTER_US
                 bin_n = 0
@@ -396,9 +402,11 @@ def advance(ts, p, tick, first, state, rows, limits, law):  # type: ignore[no-un
                 highest = x
             lag = t - t_ref
             if lag >= RELEASE_LAG_US:
-                if (p_ref - x) * (SECOND / RELEASE_SHARE_PER_S) < p_ref * float(lag):
+                steady = (p_ref - x) * (SECOND / RELEASE_SHARE_PER_S) < p_ref * float(lag)
+                if steady and (x >= RELEASE_DEPTH * final or t - t_final > RELEASE_HOLD_US):
                     final = x
                     final_yields = yields
+                    t_final = t
                 t_ref = t
                 p_ref = x
             t_prev = t
@@ -436,6 +444,7 @@ def advance(ts, p, tick, first, state, rows, limits, law):  # type: ignore[no-un
     s["extreme"] = extreme
     s["t_ref"] = t_ref
     s["p_ref"] = p_ref
+    s["t_final"] = t_final
     s["bin_k"] = bin_k
     s["bin_end"] = bin_end
     s["bin_n"] = bin_n

@@ -35,7 +35,7 @@ Pressures = NDArray[np.floating[Any]]
 COLUMNS = ("ts", "support", "leg", "pressure_mpa")
 KINDS: dict[str, Any] = {"ts": "time", "support": "integer", "leg": "integer"}
 EARLIEST_US = int(np.datetime64("1971-01-01", "us").astype(np.int64))
-LATEST_US = int(np.datetime64("2201-01-01", "us").astype(np.int64))
+LATEST_US = int(np.datetime64("2101-01-01", "us").astype(np.int64))
 IMPLAUSIBLE_MPA = 100.0
 
 # below this many rows the interpreter is done before the compiled kernel is loaded
@@ -197,6 +197,7 @@ class Faults:
 
     rows: int = 0
     nan: int = 0
+    infinite: int = 0
     clock: int = 0
     negative: int = 0
     implausible: int = 0
@@ -204,6 +205,7 @@ class Faults:
     def add(self, other: Faults) -> None:
         self.rows += other.rows
         self.nan += other.nan
+        self.infinite += other.infinite
         self.clock += other.clock
         self.negative += other.negative
         self.implausible += other.implausible
@@ -296,7 +298,8 @@ def _usable(ts: Times, p: Pressures, tick: int, faults: Faults) -> NDArray[np.bo
     number = np.isfinite(p)
     dated = (ts >= earliest) & (ts < latest)
     good = number & dated
-    faults.nan += int(np.count_nonzero(~number))
+    faults.nan += int(np.count_nonzero(np.isnan(p)))
+    faults.infinite += int(np.count_nonzero(np.isinf(p)))
     faults.clock += int(np.count_nonzero(~dated))
     faults.negative += int(np.count_nonzero(p[good] < 0.0))
     faults.implausible += int(np.count_nonzero(p[good] > IMPLAUSIBLE_MPA))
@@ -416,7 +419,7 @@ def _finished(records: Sequence[LegRecord]) -> None:
     duration = (rows["last"] - rows["start"]).astype(np.float64)
     held = duration > 0
     cycles["twap"] = np.where(held, rows["area"] / np.where(held, 2 * duration, 1), rows["max"])
-    cycles["leak"] = leak_rates(rows["sums"])
+    cycles["leak"] = leak_rates(rows["sums"], rows["wander"], rows["steps"])
     ends = np.cumsum([len(record.cycles) for record in records])
     for record, piece in zip(records, np.split(cycles, ends[:-1]), strict=True):
         record.cycles = piece
@@ -439,6 +442,12 @@ def read_log(tables: Sequence[Table], limits: Limits, executor: Executor) -> Log
         faults.add(found.faults)
         for leg, leg_part in found.legs.items():
             accounts.setdefault(leg, _Account()).add(reader, leg_part, parts[0], table)
+    if faults.infinite:
+        raise BadInput(
+            f"{faults.infinite} infinite value(s) in column 'pressure_mpa'",
+            where=", ".join(table.name for table in tables),
+            right="finite pressures are wanted; leave the cell empty where nothing was read",
+        )
     if not accounts:
         raise BadInput(
             f"none of the {faults.rows} rows can be used ({faults.nan} without a pressure, "
