@@ -137,3 +137,13 @@ def test_ie1_between_stated_powers_is_not_guessed():
     with pytest.raises(Refusal, match="IE1 limit of 18 kW"):
         ie_class(80.0, 8, 18.0)
     assert set(ie_limits(8, 18.0)) == {"IE2", "IE3", "IE4"}
+
+
+@pytest.mark.parametrize("power_kw", [0.75, 1.5, 7.5, 18.5, 37.0, 110.0, 250.0])
+@pytest.mark.parametrize("poles", [2, 4, 6, 8])
+@pytest.mark.parametrize("word", ["IE2", "IE3", "IE4"])
+def test_a_motor_exactly_at_its_limit_has_the_class(word: str, poles: int, power_kw: float) -> None:
+    limit = ie_limit(word, poles, power_kw)
+    shaft_w = power_kw * 1000
+    assert ie_class(100 * (shaft_w / (shaft_w / (limit / 100))), poles, power_kw) == word
+    assert ie_class(limit - 1e-6, poles, power_kw) != word

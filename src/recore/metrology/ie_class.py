@@ -162,7 +162,8 @@ def ie_class(efficiency_pct: float, poles: int, power_kw: float, frequency_hz: f
     Refusal : `ie-class-not-tabulated`, no limit is stated for this cell
     """
     for ie in reversed(CLASSES):
-        if efficiency_pct >= ie_limit(ie, poles, power_kw, frequency_hz):
+        # 86.0 % computed from readings may come out as 85.99999999999999
+        if efficiency_pct + 1e-9 >= ie_limit(ie, poles, power_kw, frequency_hz):
             return ie
     return BELOW
 
