@@ -410,3 +410,7 @@ def test_a_large_file_streams(tmp_path: Path, ending: str, group_rows: int, larg
     rows_small, peak_small, rows_large, peak_large = map(int, run.stdout.split())
     assert (rows_small, rows_large) == sizes
     assert peak_large - peak_small < 16, f"{peak_small} MiB, then {peak_large} MiB"
+
+
+def test_a_column_by_its_name_alone() -> None:
+    assert Table.of({"radius_mm": [1.0, 2.0]})["radius_um"].tolist() == [1000.0, 2000.0]

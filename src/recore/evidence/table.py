@@ -126,6 +126,10 @@ class Table:
         """Column names as in the file."""
         return self.source.columns
 
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        """`table["radius_um"]` is `table.floats("radius_um")`."""
+        return self.floats(name)
+
     def has(self, name: str, kind: Kind = "float") -> bool:
         """Whether the column is there, in the unit asked for or in another of the same kind."""
         try:
