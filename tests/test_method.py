@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from pydantic import Field
 
 from recore.errors import BadInput
 from recore.finding import Finding
-from recore.method import Artifact, Note, Progress, Refusal, Tolerance, Unit, compare, method
+from recore.method import Artifact, MethodFault, Note, Progress, Refusal, Tolerance, Unit, compare, method
 from recore.quantity import Quantity
 
 
@@ -233,7 +234,7 @@ def test_a_result_of_another_shape_is_a_fault_of_the_method() -> None:
     def wrong(values: Any) -> Any:
         return 5
 
-    with pytest.raises(TypeError, match="a dataclass or a mapping"):
+    with pytest.raises(MethodFault, match=r"test\.wrong@1 broke: TypeError: a method returns a dataclass"):
         wrong.run([Memory(1)])
 
 
@@ -301,3 +302,52 @@ def test_a_plot_is_made_from_the_result() -> None:
         return {"mark": "bar", "title": str(result["count"])}
 
     assert plotted.run([Memory([1, 2])]).plot() == {"mark": "bar", "title": "2"}
+
+
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even a text")
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (lambda: None, "returned nothing"),
+        (lambda: {"many": tuple(range(1000))}, "1000 values, at most 64"),
+        (lambda: sys.exit(0), "SystemExit"),
+        (lambda: 1 / 0, "ZeroDivisionError"),
+        (lambda: (_ for _ in ()).throw(Rude()), "broke: Rude"),
+    ],
+)
+def test_a_method_that_breaks_is_named_and_never_looks_like_success(what: Any, says: str) -> None:
+    @method("test.breaks", version=2)
+    def breaks(values: Any) -> Any:
+        return what()
+
+    with pytest.raises(MethodFault, match=r"test\.breaks@2 broke") as caught:
+        breaks.run([Memory(1)])
+    assert says in str(caught.value)
+
+
+def test_parameters_may_be_called_like_the_things_of_a_model() -> None:
+    @method("test.names", version=1)
+    def names(
+        values: Any, *, json: int = 1, model_config: int = 2, schema: str = "x", copy: float = 0.5
+    ) -> Any:
+        return {"sum": json + model_config + copy, "word": schema}
+
+    found = names.run([Memory(1)], {"json": "5", "model_config": 6}).finding
+    assert found.results["sum"].value == 11.5
+    assert found.parameters == {"json": 5, "model_config": 6, "schema": "x", "copy": 0.5}
+    assert set(names.parameters_schema["properties"]) == {"json", "model_config", "schema", "copy"}
+    with pytest.raises(BadInput, match="'jsn' is not a parameter; known: json"):
+        names.run([Memory(1)], {"jsn": 1})
+
+
+def test_a_default_that_is_none_of_its_kind_is_told() -> None:
+    @method("test.default", version=1)
+    def default(values: Any, *, speed: float = "fast") -> Any:  # type: ignore[assignment]
+        return {"speed": speed}
+
+    with pytest.raises(BadInput, match="speed = 'fast'"):
+        default.run([Memory(1)])

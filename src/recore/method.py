@@ -32,6 +32,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Method",
+    "MethodFault",
     "Note",
     "Outcome",
     "Progress",
@@ -46,6 +47,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SHORT_LIST = 64
+_PREFIX = "of_"
 
 
 class Refusal(Exception):
@@ -57,6 +59,10 @@ class Refusal(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Refusal, (self.code, self.text))
+
+
+class MethodFault(RuntimeError):
+    """A method that broke: a fault of its author, not of the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +217,7 @@ class Method(Generic[P, R]):
     @cached_property
     def parameters(self) -> Any:
         """Pydantic model of the parameters (None where there are none would hide typos: it forbids extras)."""
-        from pydantic import BeforeValidator, ConfigDict, create_model
+        from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
         fields: dict[str, Any] = {}
         for parameter, kind in self._signature:
@@ -220,8 +226,12 @@ class Method(Generic[P, R]):
                 if unit is not None:
                     kind = typing.Annotated[kind, BeforeValidator(_in_unit(unit.name))]
                 default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-                fields[parameter.name] = (kind, default)
-        config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=False)
+                # a prefix keeps a parameter called 'json' or 'schema' from the names a model has itself
+                fields[_PREFIX + parameter.name] = (
+                    typing.Annotated[kind, Field(alias=parameter.name)],
+                    default,
+                )
+        config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True)
         return create_model(f"{self.id} parameters", __config__=config, **fields)
 
     def parameter_unit(self, name: str) -> str:
@@ -298,7 +308,7 @@ class Method(Generic[P, R]):
                 "; ".join(_plain_error(item, self.parameters_schema) for item in error.errors()),
                 where=f"parameters of {self.id}",
             ) from None
-        document: dict[str, Any] = model.model_dump(mode="json")
+        document: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
         return document
 
     def cache_key(self, evidence: Sequence[Evidence], parameters: Mapping[str, Any]) -> str:
@@ -328,18 +338,24 @@ class Method(Generic[P, R]):
         """
         checked = self.validated(parameters or {})
         arguments = self._read(evidence)
-        keywords: dict[str, Any] = {
-            name: getattr(self.parameters.model_validate(checked), name) for name in checked
-        }
+        model = self.parameters.model_validate(checked)
+        keywords: dict[str, Any] = {name: getattr(model, _PREFIX + name) for name in checked}
         for name, kind in self._handed.items():
             keywords[name] = (executor or Inline()) if kind is Executor else (progress or _silent)
         result: Any = None
         refusals: tuple[Note, ...] = ()
         try:
             result = self.function(*arguments, **keywords)
+            if result is None:
+                raise TypeError("it returned nothing; a dataclass or a mapping of quantities is wanted")
+            results, files, flags, more = _taken_apart(result)
         except Refusal as refusal:
             refusals = (Note(refusal.code, refusal.text),)
-        results, files, flags, more = _taken_apart(result)
+            results, files, flags, more = {}, {}, (), ()
+        except (BadInput, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise MethodFault(f"method {self.id}@{self.version} broke: {said(error)}") from error
         artifacts = tuple(
             {
                 "name": file.rsplit(".", 1)[0],
@@ -440,6 +456,14 @@ def compare(tool: Method[..., Any], recorded: Finding, again: Finding) -> list[s
     return differences
 
 
+def said(error: BaseException) -> str:
+    """Kind and text of an error, whatever its text does when it is asked for."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
 def _named(module: str, name: str) -> Any:
     import importlib
 
@@ -513,6 +537,11 @@ def _taken_apart(
             if isinstance(value, Quantity):
                 results[name] = value.to(unit) if unit and value.unit else value
             elif _is_plain(value):
+                if isinstance(value, tuple | list) and len(value) > SHORT_LIST:
+                    raise TypeError(
+                        f"result {name!r} has {len(value)} values, at most {SHORT_LIST} are wanted; "
+                        "make it an artifact"
+                    )
                 results[name] = Quantity(value, unit or "1")
     return results, files, notes["flags"], notes["refusals"]
 
@@ -530,7 +559,7 @@ def _entries(result: Any) -> list[tuple[str, Any, Artifact | None, Any]]:
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple | list):
-        return len(value) <= SHORT_LIST and all(isinstance(item, str | bool | int | float) for item in value)
+        return all(isinstance(item, str | bool | int | float) for item in value)
     return isinstance(value, str | bool | int | float)
 
 

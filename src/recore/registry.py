@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.errors import BadInput
-from recore.method import Method
+from recore.method import Method, said
 
 GROUP = "recore.methods"
 ROOMS = ("metrology", "restoration", "impact", "trade", "appraisal")
@@ -48,8 +48,8 @@ class Registry:
         label = f"{entry.name} = {entry.value}"
         try:
             thing = entry.load()
-        except Exception as error:  # a stranger's package may fail in any way; it must hide no other
-            self.problems[label] = f"cannot be imported: {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # a stranger's package may fail in any way
+            self.problems[label] = f"cannot be imported: {said(error)}"
             return []
         things = [thing] if isinstance(thing, Method) else list(getattr(thing, "__dict__", {}).values())
         methods = [m for m in things if isinstance(m, Method) and m.id == id]
@@ -64,7 +64,7 @@ class Registry:
         ------
         BadInput : no such method, or not in that version
         """
-        id, _, version = name.partition("@")
+        id, at, version = name.partition("@")
         versions = self.versions(id)
         if not versions:
             close = self._close(id)
@@ -75,9 +75,9 @@ class Registry:
                 f"no method {id!r}{reason}",
                 right=f"did you mean {close}?" if close else "see `recore methods`",
             )
-        if not version:
+        if not at:
             return versions[max(versions)]
-        if not version.isdecimal() or int(version) not in versions:
+        if not re.fullmatch("[1-9][0-9]{0,8}", version) or int(version) not in versions:
             raise BadInput(
                 f"no version {version!r} of method {id!r}",
                 right=f"installed: {', '.join(map(str, sorted(versions)))}",
@@ -91,7 +91,7 @@ class Registry:
     def _close(self, id: str) -> str:
         import difflib
 
-        return " or ".join(difflib.get_close_matches(id, self.ids(), n=2))
+        return " or ".join(difflib.get_close_matches(id, [known for known in self.ids() if known != id], n=2))
 
 
 @cache

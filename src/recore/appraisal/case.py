@@ -15,6 +15,7 @@ from typing import Any
 from recore.appraisal.grade import Grade, grade
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile, open_file
+from recore.evidence.file import opened
 from recore.finding import Finding
 from recore.method import Outcome, Progress
 from recore.model.case import Case, Step
@@ -60,7 +61,7 @@ def appraise(
     """
     findings: dict[str, Finding] = {}
     outcomes: dict[str, Outcome] = {}
-    opened: dict[str, EvidenceFile] = {}
+    raw: dict[str, EvidenceFile] = {}
     pinned: list[Step] = []
     with tempfile.TemporaryDirectory(prefix="recore-") as scratch:
         for number, step in enumerate(case.step):
@@ -73,16 +74,15 @@ def appraise(
                     if ":" in name:
                         files.append(_artifact(name, outcomes, Path(scratch)))
                     else:
-                        if name not in opened:
-                            opened[name] = open_evidence(name)
-                        files.append(opened[name])
+                        if name not in raw:
+                            raw[name] = open_evidence(name)
+                        files.append(raw[name])
                 outcome = method.run(
                     files, step.parameters, executor=executor, progress=_within(progress, number, case)
                 )
             except BadInput as error:
-                raise BadInput(
-                    error.what, where=f"step {step.id!r}, {error.where}", right=error.right
-                ) from None
+                where = f"step {step.id!r}" + (f", {error.where}" if error.where else "")
+                raise BadInput(error.what, where=where, right=error.right) from None
             findings[step.id], outcomes[step.id] = outcome.finding, outcome
             pinned.append(step.model_copy(update={"method": f"{method.id}@{method.version}"}))
     if progress:
@@ -94,7 +94,7 @@ def appraise(
         as_of=as_of,
         findings=findings,
         outcomes=outcomes,
-        evidence={file.sha256: file for file in opened.values()},
+        evidence={file.sha256: file for file in raw.values()},
         artifacts={
             entry["sha256"]: outcome.artifacts[entry["file"]]
             for outcome in outcomes.values()
@@ -135,15 +135,8 @@ def load_case(folder: Path, *, now: datetime) -> tuple[Case, Callable[[str], Evi
     BadInput : the file is missing, is not TOML, does not have the shape of a case, or lies in the future
     """
     path = folder / "case.toml"
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CASE_BYTES + 1)
-    except OSError as error:
-        raise BadInput(
-            f"cannot be read ({error.strerror})",
-            where=str(path),
-            right="give a folder that holds a case.toml",
-        ) from None
+    with opened(path) as file:
+        data = file.read(MAX_CASE_BYTES + 1)
     if len(data) > MAX_CASE_BYTES:
         raise BadInput("is too large", where=str(path), right=f"at most {MAX_CASE_BYTES} bytes are read")
     try:
@@ -154,8 +147,17 @@ def load_case(folder: Path, *, now: datetime) -> tuple[Case, Callable[[str], Evi
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"not TOML: {error}", where=str(path)) from None
+    except RecursionError:
+        raise BadInput("nested too deeply", where=str(path)) from None
     case = case_from(document, where=str(path), now=now)
     captures = {capture.file: capture for capture in case.evidence}
+    read = {name for step in case.step for name in step.evidence}
+    if case.step and (idle := sorted(captures.keys() - read)):
+        raise BadInput(
+            f"evidence {idle[0]!r} is described, but no step reads it",
+            where=str(path),
+            right="name it in a step, or correct its name",
+        )
 
     def open_evidence(name: str) -> EvidenceFile:
         place = PurePosixPath(name)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Word = Annotated[str, Field(min_length=1, max_length=200)]
+# control characters and those that turn the direction of text: they could repaint a reader's screen
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def _seen(text: str) -> str:
+    if _UNSEEN.search(text):
+        raise ValueError(f"{text!r:.60} holds characters that cannot be seen")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -37,6 +48,18 @@ class Machine(_Strict):
             if isinstance(value, date)
             else value
         )
+
+    @field_validator("built")
+    @classmethod
+    def _a_day(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                date.fromisoformat((value + "-01-01")[:10])
+            except ValueError:
+                raise ValueError(
+                    f"{value} is no year, month or day; write 2021, 2021-05 or 2021-05-31"
+                ) from None
+        return value
 
     @property
     def built_on(self) -> date | None:
