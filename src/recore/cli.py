@@ -5,11 +5,14 @@ Nothing heavy is imported before a command needs it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +39,8 @@ key_app = typer.Typer(help="Signing keys of this user.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(key_app, name="key")
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
 On = Annotated[str, typer.Option("--on", help="Where work runs: inline or processes:N.", metavar="EXECUTOR")]
@@ -49,6 +54,10 @@ Day = Annotated[
 
 def main() -> None:
     """Entry point: bad input ends with one line on stderr and exit status 2, never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that knows no µ shall show its code rather than nothing
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BadInput as error:
@@ -64,11 +73,19 @@ def main() -> None:
     except OSError as error:
         _say(f"recore: {error.filename or 'system'}: {error.strerror or error}")
         sys.exit(2)
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
         if os.environ.get("RECORE_DEBUG"):
             raise
-        _say(f"recore: internal fault: {type(error).__name__}: {error} (RECORE_DEBUG=1 shows where)")
+        _say(f"recore: {_fault(error)} (RECORE_DEBUG=1 shows where)")
         sys.exit(70)
+
+
+def _fault(error: BaseException) -> str:
+    from recore.method import MethodFault, said
+
+    return str(error) if isinstance(error, MethodFault) else f"internal fault: {said(error)}"
 
 
 def _version(wanted: bool) -> None:
@@ -91,17 +108,20 @@ def methods(json_: Json = False) -> None:
     """List every method: id, version, standard, inputs, parameters."""
     from recore.registry import registry
 
-    known = registry()
-    every = known.all()
+    with redirect_stdout(sys.stderr):  # what a stranger's package prints is not our answer
+        known = registry()
+        every = [method.describe() for method in known.all()]
     if json_:
-        _print_json([method.describe() for method in every])
+        _print_json(every)
     else:
         for method in every:
-            print(f"{method.id}@{method.version}\n    {method.summary}")
-            if method.standard:
-                print(f"    standard: {method.standard}")
-            print(f"    inputs: {', '.join(i.name + ('…' if i.many else '') for i in method.inputs)}")
-            for name, schema in method.parameters_schema.get("properties", {}).items():
+            print(_plain(f"{method['id']}@{method['version']}\n    {method['summary']}"))
+            if method["standard"]:
+                print(_plain(f"    standard: {method['standard']}"))
+            print(
+                f"    inputs: {', '.join(i['name'] + ('…' if i['many'] else '') for i in method['inputs'])}"
+            )
+            for name, schema in method["parameters"].get("properties", {}).items():
                 unit = f" [{schema['unit']}]" if "unit" in schema else ""
                 default = f" = {schema['default']}" if schema.get("default") is not None else ""
                 print(f"    -p {name}{unit}{default}")
@@ -125,11 +145,12 @@ def run(
     from recore.execute import executor
     from recore.registry import registry
 
-    chosen = registry().get(method)
-    given = _parameters(parameter or [], chosen.parameters_schema)
-    evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
-    with executor(on) as pool, _progress(f"{chosen.id}") as progress:
-        outcome = chosen.run(evidence, given, executor=pool, progress=progress)
+    with redirect_stdout(sys.stderr):
+        chosen = registry().get(method)
+        given = _parameters(parameter or [], chosen.parameters_schema)
+        evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
+        with executor(on) as pool, _progress(f"{chosen.id}") as progress:
+            outcome = chosen.run(evidence, given, executor=pool, progress=progress)
     if out is not None:
         _write_artifacts(outcome, out)
     if json_:
@@ -217,7 +238,7 @@ def rules_check(
         _print_json({"ok": not wrong, "problems": [problem.json() for problem in problems]})
     else:
         for problem in problems:
-            print(f"{problem.severity}: {problem}")
+            print(_plain(f"{problem.severity}: {problem}"))
         print("the rules are sound" if not wrong else f"{len(wrong)} error(s)")
     raise typer.Exit(1 if wrong else 0)
 
@@ -232,7 +253,7 @@ def rules_explain(rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")], js
         _print_json([row.json() for row in found])
     else:
         for row in found:
-            print(row.text())
+            print(_plain(row.text()))
 
 
 @rules_app.command("export")
@@ -287,7 +308,7 @@ def _appraise(
     from recore.appraisal.case import appraise as work
     from recore.appraisal.case import load_case
     from recore.appraisal.report import render
-    from recore.atomic import write_bytes
+    from recore.atomic import sync_folder, write_bytes
     from recore.execute import executor
     from recore.passport import issue
 
@@ -295,15 +316,20 @@ def _appraise(
     case, open_evidence = load_case(folder, now=now)
     signing_key = _signing_key(key, passphrase)
     day = _day(as_of) if as_of else case.grade.as_of or now.date()
-    with executor(on) as pool:
+    with redirect_stdout(sys.stderr), executor(on) as pool:
         appraisal = work(case, open_evidence, rules.load(), day, executor=pool, progress=progress)
     if progress:
         progress(1.0, "report and passport")
     out.mkdir(parents=True, exist_ok=True)
-    bundle = issue(appraisal, signing_key, out / "passport.zip", now=now)
-    write_bytes(
-        out / "report.html", render(appraisal, issuer=signing_key.did, bundle_sha256=bundle.sha256).encode()
-    )
+    # both are made whole beside their places first, so that a kill leaves no passport beside another's report
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-", ignore_cleanup_errors=True) as new:
+        bundle = issue(appraisal, signing_key, Path(new) / "passport.zip", now=now)
+        report = render(appraisal, issuer=signing_key.did, bundle_sha256=bundle.sha256)
+        write_bytes(Path(new) / "report.html", report.encode())
+        (out / "report.html").unlink(missing_ok=True)
+        (Path(new) / "passport.zip").replace(out / "passport.zip")
+        (Path(new) / "report.html").replace(out / "report.html")
+        sync_folder(out)
     return _appraisal_json(appraisal, out, signing_key.did, bundle.sha256)
 
 
@@ -395,11 +421,17 @@ def _now() -> datetime:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(_plain(text), file=sys.stderr, flush=True)
+
+
+def _plain(text: object) -> str:
+    """Text of a stranger without the characters that could repaint a terminal."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
 def _print_json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+    utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    print(json.dumps(document, ensure_ascii=not utf8, indent=2, allow_nan=False))
 
 
 def _print_finding(outcome: Outcome, out: Path | None) -> None:
@@ -408,19 +440,19 @@ def _print_finding(outcome: Outcome, out: Path | None) -> None:
 
     finding = outcome.finding
     console = Console(emoji=False)
-    console.print(f"[bold]{finding.method}@{finding.version}[/]  {finding.standard}")
+    console.print(_plain(f"{finding.method}@{finding.version}  {finding.standard}"), markup=False)
     if finding.results:
         table = Table("result", "value", "unit", "U (k=2)", box=None, pad_edge=False)
         for name, quantity in finding.results.items():
             value, spread = quantity.texts()
-            table.add_row(name, value, quantity.unit, spread)
+            table.add_row(*map(_plain, (name, value, quantity.unit, spread)))
         console.print(table)
     for word, notes in (("flag", finding.flags), ("refused", finding.refusals)):
         for note in notes:
-            console.print(f"{word}: {note.code}: {note.text}", markup=False, highlight=False)
+            console.print(_plain(f"{word}: {note.code}: {note.text}"), markup=False, highlight=False)
     for file in outcome.artifacts:
         where = out / file if out else f"{file} (give --out DIR to write it)"
-        console.print(f"artifact: {where}", markup=False, highlight=False)
+        console.print(_plain(f"artifact: {where}"), markup=False, highlight=False)
 
 
 def _print_appraisal(document: dict[str, Any]) -> None:
@@ -428,17 +460,17 @@ def _print_appraisal(document: dict[str, Any]) -> None:
 
     console = Console(highlight=False, emoji=False)
     machine = document["machine"]
-    console.print(f"{machine['maker']} {machine['model']}, serial {machine['serial']}", markup=False)
+    console.print(_plain(f"{machine['maker']} {machine['model']}, serial {machine['serial']}"), markup=False)
     console.print(f"Grade [bold]{document['grade']}[/] as of {document['as_of']}")
     if document["binding"]:
-        console.print(f"  decided by {document['binding']['text']}", markup=False)
+        console.print(_plain(f"  decided by {document['binding']['text']}"), markup=False)
     for item in document["items"]:
-        console.print(f"  {item['text']}", markup=False)
+        console.print(_plain(f"  {item['text']}"), markup=False)
     for text in document["missing"]:
-        console.print(f"  missing: {text}", markup=False)
-    console.print(f"Report    {document['report']}", markup=False)
-    console.print(f"Passport  {document['passport']}", markup=False)
-    console.print(f"Check it  recore verify {document['passport']}", markup=False)
+        console.print(_plain(f"  missing: {text}"), markup=False)
+    console.print(_plain(f"Report    {document['report']}"), markup=False)
+    console.print(_plain(f"Passport  {document['passport']}"), markup=False)
+    console.print(_plain(f"Check it  recore verify {document['passport']}"), markup=False)
 
 
 def _print_verification(result: Verification) -> None:
@@ -449,10 +481,12 @@ def _print_verification(result: Verification) -> None:
     for check in document["checks"]:
         word = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]unknown[/]"}[check["ok"]]
         console.print(f"{check['level']}  {word}  ", end="")
-        console.print(f"{check['name']}" + (f": {check['reason']}" if check["reason"] else ""), markup=False)
+        console.print(
+            _plain(f"{check['name']}" + (f": {check['reason']}" if check["reason"] else "")), markup=False
+        )
     for level, reason in document.get("not_checked", {}).items():
-        console.print(f"{level}  not checked: {reason}", markup=False)
-    console.print(f"Issuer {document.get('issuer')}", markup=False)
+        console.print(_plain(f"{level}  not checked: {reason}"), markup=False)
+    console.print(_plain(f"Issuer {document.get('issuer')}"), markup=False)
     console.print(
         "[bold green]The passport holds.[/]" if result.ok else "[bold red]The passport does not hold.[/]"
     )

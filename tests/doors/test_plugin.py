@@ -80,6 +80,8 @@ def test_a_broken_package_hides_no_other_and_none_takes_over_an_id(called: Any) 
     assert not {version for _, version in methods} & {99}
     assert "acme.broken" in listed.stderr
     assert "this package fails at import" in listed.stderr
+    assert "acme.exits" in listed.stderr
+    assert "SystemExit: 7" in listed.stderr
     assert "'roundness.form' belongs to recore" in listed.stderr
     assert "'acme.mean-wear' belongs to acme-sprocket" in listed.stderr
     asked = called("-m", "recore", "run", "acme.broken", "readings.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from recore.evidence.column import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MAX_COLUMNS = 4096
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,14 @@ def _array(values: Any, where: str) -> Any:
 
 
 def check_names(names: Sequence[str], file: str) -> tuple[str, ...]:
-    """Stripped column names; a name that stands twice is bad input."""
+    """Stripped column names; a name that stands twice, or too many of them, is bad input."""
+    if len(names) > MAX_COLUMNS:
+        raise BadInput(f"has {len(names)} columns", where=file, right=f"at most {MAX_COLUMNS} are read")
     stripped = [name.strip() for name in names]
-    twice = sorted({name for name in stripped if name and stripped.count(name) > 1})
+    twice = sorted(name for name, count in Counter(stripped).items() if name and count > 1)
     if twice:
         raise BadInput(
-            f"column {', '.join(map(repr, twice))} stands twice",
+            f"column {', '.join(map(repr, twice[:5]))} stands twice",
             where=file,
             right="give each column its own name",
         )

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from recore import jsonio
 from recore.errors import BadInput
 from recore.finding import Finding
-from recore.method import Method, Progress, compare
+from recore.method import Method, Progress, compare, said
 from recore.model.case import Case, Step
 from recore.passport.artifact import differences
 from recore.passport.bundle import Bundle
@@ -37,6 +37,7 @@ from recore.registry import registry
 if TYPE_CHECKING:
     from recore.appraisal.case import Appraisal
     from recore.evidence import EvidenceFile
+    from recore.rules import RuleSet
 
 _GRACE_S = 5.0  # for a worker that has answered, or closed its pipe, to end by itself
 _START = "import json,sys; j=json.loads(sys.stdin.readline()); sys.path[:]=j['path']; \
@@ -172,7 +173,7 @@ def rerun(box: Bundle, folder: Path, progress: Progress | None = None) -> list[C
         name = f"step {step.id}"
         checks[name] = _compared(box, name, registry().get(step.method), recorded[step.id], again, step)
     in_order = [checks[f"step {step.id}"] for step in contents.case.step]
-    return [*in_order, _graded(contents, recorded, again, in_order)]
+    return [*in_order, _believable(rule_set(contents)), _graded(contents, recorded, again, in_order)]
 
 
 def _runnable(case: Case, recorded: dict[str, Finding]) -> tuple[list[Step], list[Check]]:
@@ -225,7 +226,7 @@ def _appraised(
     except MemoryError:
         raise
     except Exception as error:  # a method that fails tells nothing about the finding
-        return Check("L4", "re-execution", None, f"a method failed: {type(error).__name__}: {error}")
+        return Check("L4", "re-execution", None, f"a method failed: {said(error)}")
 
 
 def _compared(
@@ -257,6 +258,34 @@ def _compared(
 
 def _raw(step: Step, finding: Finding) -> list[tuple[Any, ...]]:
     return [(e["name"], e["sha256"], e["bytes"]) for _, e in raw_evidence(step.evidence, finding)]
+
+
+def _believable(rows: RuleSet) -> Check:
+    """Rule rows that do what they say, and say what the rows of the same name here say.
+
+    An issuer may grade by rows of its own; they are named, and nobody but the issuer vouches for them.
+    """
+    from recore.rules import load
+    from recore.rules.checks import broken_promises
+
+    for row in rows.rows:
+        if broken := broken_promises(row):
+            return Check("L4", "rules", False, f"{row.rule_id}@{row.version} breaks its own {broken[0]}")
+    here = {(row.rule_id, row.version): row.digest for row in load().rows}
+    own = []
+    for row in rows.rows:
+        known = here.get((row.rule_id, row.version))
+        if known is None:
+            own.append(f"{row.rule_id}@{row.version}")
+        elif known != row.digest:
+            reason = f"{row.rule_id}@{row.version} is not the row that goes by this name and version here"
+            return Check("L4", "rules", False, f"{reason}; ask the issuer why")
+    if own:
+        listed = ", ".join(own[:5]) + (f" and {len(own) - 5} more" if len(own) > 5 else "")
+        return Check("L4", "rules", True, f"{len(own)} row(s) are the issuer's own, read them: {listed}")
+    return Check(
+        "L4", "rules", True, f"{len(rows.rows)} rows, each as published here, each keeps its test vectors"
+    )
 
 
 def _graded(contents: Contents, recorded: dict[str, Finding], again: Appraisal, steps: list[Check]) -> Check:

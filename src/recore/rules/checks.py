@@ -121,6 +121,15 @@ def _about(rule: Rule) -> Iterator[_Found]:
     for expect in (Verdict.PASS, Verdict.FAIL):
         if not any(vector.expect is expect for vector in rule.test_vectors):
             yield "vectors", f"no test vector expects {expect}", "error"
+    yield from _vectors(rule)
+
+
+def broken_promises(rule: Rule) -> list[str]:
+    """Test vectors of a row that the row itself does not keep."""
+    return [text for _, text, _ in _vectors(rule)]
+
+
+def _vectors(rule: Rule) -> Iterator[_Found]:
     for number, vector in enumerate(rule.test_vectors, 1):
         verdict, text = _run(rule, vector.given, vector.date)
         if verdict is not vector.expect:

@@ -83,6 +83,15 @@ def _json_field(form: Form[Any], name: str) -> dict[str, Any]:
     return document
 
 
+def _known(form: Form[Any], *names: str) -> None:
+    if strange := sorted(form.fields.keys() - {*names}):
+        raise BadInput(
+            f"{strange[0]!r} is no field of this form",
+            where="form",
+            right=f"known: {', '.join(names)} (JSON objects), and files",
+        )
+
+
 def _capture(form: Form[Any], workspace: Any) -> Capture | None:
     document = _json_field(form, "capture")
     if not document:
@@ -100,6 +109,7 @@ async def _files(request: Request) -> Form[EvidenceRow]:
 
     def before_files(form: Form[EvidenceRow]) -> None:
         nonlocal capture
+        _known(form, "capture", "parameters")
         capture = _capture(form, workspace)
 
     def keep(control: str, name: str, stream: BinaryIO) -> EvidenceRow:

@@ -35,7 +35,9 @@ class Repository:
         self._database, self._files, self._clock = database, files, clock
 
     def _get(self, session: Session, kind: type[Row], key: Any, *, lock: bool = False) -> Row:
-        row = session.get(kind, key, with_for_update=lock or None)
+        # no row has a number that a database cannot hold
+        there = not isinstance(key, int) or 0 < key < 2**63
+        row = session.get(kind, key, with_for_update=lock or None) if there else None
         if row is None:
             noun = kind.__name__.removesuffix("Row").lower()
             raise NotFound(f"no {noun} {key!r:.80} in this workspace")

@@ -1,0 +1,4 @@
+import sys
+
+print("a package that talks at import")
+sys.exit(7)
