@@ -168,10 +168,16 @@ def appraise(
     as_of: Day = None,
     key: Annotated[str, typer.Option(help="Name of the signing key.")] = "default",
     passphrase: Passphrase = False,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOMAIN", help="Sign as did:web:DOMAIN; `recore key show --web` prints its document."
+        ),
+    ] = None,
 ) -> None:
     """Run a case, grade it, and write the report and the signed passport bundle."""
     with _progress("appraise") as progress:
-        document = _appraise(case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress)
+        document = _appraise(case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress, web)
     _print_json(document) if json_ else _print_appraisal(document)
 
 
@@ -302,7 +308,14 @@ def key_show(
 
 
 def _appraise(
-    folder: Path, out: Path, on: str, as_of: str | None, key: str, passphrase: bool, progress: Progress | None
+    folder: Path,
+    out: Path,
+    on: str,
+    as_of: str | None,
+    key: str,
+    passphrase: bool,
+    progress: Progress | None,
+    web: str | None = None,
 ) -> dict[str, Any]:
     from recore import rules
     from recore.appraisal.case import appraise as work
@@ -315,6 +328,8 @@ def _appraise(
     now = _now()
     case, open_evidence = load_case(folder, now=now)
     signing_key = _signing_key(key, passphrase)
+    if web is not None:
+        signing_key = signing_key.at_web(web)
     day = _day(as_of) if as_of else case.grade.as_of or now.date()
     with redirect_stdout(sys.stderr), executor(on) as pool:
         appraisal = work(case, open_evidence, rules.load(), day, executor=pool, progress=progress)

@@ -137,3 +137,24 @@ def test_a_doctored_rule_row_under_a_published_name_is_told(
         (failed,) = [check for check in checked.json["checks"] if check["ok"] is False]
         assert (failed["level"], failed["name"]) == ("L4", "rules")
         assert says in failed["reason"]
+
+
+def test_an_issuer_with_a_domain(recore: Run, tmp_path: Path) -> None:
+    assert recore("key", "new").status == 0
+    did = tmp_path / "did.json"
+    did.write_text(recore("key", "show", "--web", "example.org").out)
+    (tmp_path / "case.toml").write_text(MACHINE + PART + STEP)
+    (tmp_path / "motor.json").write_bytes((EXAMPLES / "motor.json").read_bytes())
+    made = recore("appraise", tmp_path, "--out", tmp_path / "out", "--web", "example.org", "--json")
+    assert made.json["issuer"] == "did:web:example.org"
+    bundle = tmp_path / "out" / "passport.zip"
+    assert recore("verify", bundle, "--level", "L3").status == 1  # nobody handed in the document
+    assert recore("verify", bundle, "--level", "L3", "--issuer-document", did).status == 0
+    held = recore(
+        "verify", bundle, "--issuer-document", did, "--issuer", "did:web:example.org", "--level", "L3"
+    )
+    assert held.status == 0
+    other = recore(
+        "verify", bundle, "--issuer-document", did, "--issuer", "did:web:example.com", "--level", "L3"
+    )
+    assert other.status == 1

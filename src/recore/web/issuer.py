@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from recore.errors import BadInput
@@ -18,7 +19,7 @@ class Issuer:
         from recore.passport import load_key
 
         try:
-            return load_key(self.name).did, ""
+            return load_key(self.name, passphrase=_passphrase()).did, ""
         except BadInput as error:
             return "", str(error)
 
@@ -32,8 +33,8 @@ class Issuer:
         from recore.passport import key_exists, load_key, new_key
 
         if self.name == "default" and not key_exists(self.name):
-            new_key(self.name)
-        load_key(self.name)
+            new_key(self.name, passphrase=_passphrase())
+        load_key(self.name, passphrase=_passphrase())
         return self.name
 
     def can_issue(self) -> bool:
@@ -41,3 +42,9 @@ class Issuer:
         from recore.passport import key_exists
 
         return bool(self.did()[0]) or (self.name == "default" and not key_exists(self.name))
+
+
+def _passphrase() -> bytes | None:
+    """The passphrase that the worker, which signs, will take as well."""
+    word = os.environ.get("RECORE_PASSPHRASE")
+    return None if word is None else word.encode()
