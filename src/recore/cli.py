@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recore import __version__
-from recore.errors import BadInput
+from recore.errors import BadInput, visible
 
 if TYPE_CHECKING:
     from recore.appraisal.case import Appraisal
@@ -38,8 +37,6 @@ rules_app = typer.Typer(help="Rule tables: check, explain, export.", no_args_is_
 key_app = typer.Typer(help="Signing keys of this user.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(key_app, name="key")
-
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
@@ -115,9 +112,9 @@ def methods(json_: Json = False) -> None:
         _print_json(every)
     else:
         for method in every:
-            print(_plain(f"{method['id']}@{method['version']}\n    {method['summary']}"))
+            print(visible(f"{method['id']}@{method['version']}\n    {method['summary']}"))
             if method["standard"]:
-                print(_plain(f"    standard: {method['standard']}"))
+                print(visible(f"    standard: {method['standard']}"))
             print(
                 f"    inputs: {', '.join(i['name'] + ('…' if i['many'] else '') for i in method['inputs'])}"
             )
@@ -244,7 +241,7 @@ def rules_check(
         _print_json({"ok": not wrong, "problems": [problem.json() for problem in problems]})
     else:
         for problem in problems:
-            print(_plain(f"{problem.severity}: {problem}"))
+            print(visible(f"{problem.severity}: {problem}"))
         print("the rules are sound" if not wrong else f"{len(wrong)} error(s)")
     raise typer.Exit(1 if wrong else 0)
 
@@ -259,7 +256,7 @@ def rules_explain(rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")], js
         _print_json([row.json() for row in found])
     else:
         for row in found:
-            print(_plain(row.text()))
+            print(visible(row.text()))
 
 
 @rules_app.command("export")
@@ -436,12 +433,7 @@ def _now() -> datetime:
 
 
 def _say(text: str) -> None:
-    print(_plain(text), file=sys.stderr, flush=True)
-
-
-def _plain(text: object) -> str:
-    """Text of a stranger without the characters that could repaint a terminal."""
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def _print_json(document: Any) -> None:
@@ -455,19 +447,19 @@ def _print_finding(outcome: Outcome, out: Path | None) -> None:
 
     finding = outcome.finding
     console = Console(emoji=False)
-    console.print(_plain(f"{finding.method}@{finding.version}  {finding.standard}"), markup=False)
+    console.print(visible(f"{finding.method}@{finding.version}  {finding.standard}"), markup=False)
     if finding.results:
         table = Table("result", "value", "unit", "U (k=2)", box=None, pad_edge=False)
         for name, quantity in finding.results.items():
             value, spread = quantity.texts()
-            table.add_row(*map(_plain, (name, value, quantity.unit, spread)))
+            table.add_row(*map(visible, (name, value, quantity.unit, spread)))
         console.print(table)
     for word, notes in (("flag", finding.flags), ("refused", finding.refusals)):
         for note in notes:
-            console.print(_plain(f"{word}: {note.code}: {note.text}"), markup=False, highlight=False)
+            console.print(visible(f"{word}: {note.code}: {note.text}"), markup=False, highlight=False)
     for file in outcome.artifacts:
         where = out / file if out else f"{file} (give --out DIR to write it)"
-        console.print(_plain(f"artifact: {where}"), markup=False, highlight=False)
+        console.print(visible(f"artifact: {where}"), markup=False, highlight=False)
 
 
 def _print_appraisal(document: dict[str, Any]) -> None:
@@ -475,17 +467,17 @@ def _print_appraisal(document: dict[str, Any]) -> None:
 
     console = Console(highlight=False, emoji=False)
     machine = document["machine"]
-    console.print(_plain(f"{machine['maker']} {machine['model']}, serial {machine['serial']}"), markup=False)
+    console.print(visible(f"{machine['maker']} {machine['model']}, serial {machine['serial']}"), markup=False)
     console.print(f"Grade [bold]{document['grade']}[/] as of {document['as_of']}")
     if document["binding"]:
-        console.print(_plain(f"  decided by {document['binding']['text']}"), markup=False)
+        console.print(visible(f"  decided by {document['binding']['text']}"), markup=False)
     for item in document["items"]:
-        console.print(_plain(f"  {item['text']}"), markup=False)
+        console.print(visible(f"  {item['text']}"), markup=False)
     for text in document["missing"]:
-        console.print(_plain(f"  missing: {text}"), markup=False)
-    console.print(_plain(f"Report    {document['report']}"), markup=False)
-    console.print(_plain(f"Passport  {document['passport']}"), markup=False)
-    console.print(_plain(f"Check it  recore verify {document['passport']}"), markup=False)
+        console.print(visible(f"  missing: {text}"), markup=False)
+    console.print(visible(f"Report    {document['report']}"), markup=False)
+    console.print(visible(f"Passport  {document['passport']}"), markup=False)
+    console.print(visible(f"Check it  recore verify {document['passport']}"), markup=False)
 
 
 def _print_verification(result: Verification) -> None:
@@ -497,11 +489,11 @@ def _print_verification(result: Verification) -> None:
         word = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]unknown[/]"}[check["ok"]]
         console.print(f"{check['level']}  {word}  ", end="")
         console.print(
-            _plain(f"{check['name']}" + (f": {check['reason']}" if check["reason"] else "")), markup=False
+            visible(f"{check['name']}" + (f": {check['reason']}" if check["reason"] else "")), markup=False
         )
     for level, reason in document.get("not_checked", {}).items():
-        console.print(_plain(f"{level}  not checked: {reason}"), markup=False)
-    console.print(_plain(f"Issuer {document.get('issuer')}"), markup=False)
+        console.print(visible(f"{level}  not checked: {reason}"), markup=False)
+    console.print(visible(f"Issuer {document.get('issuer')}"), markup=False)
     console.print(
         "[bold green]The passport holds.[/]" if result.ok else "[bold red]The passport does not hold.[/]"
     )

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+# control characters and those that turn the direction of text: they could repaint a reader's screen
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def visible(text: object) -> str:
+    """Text of a stranger as a terminal may show it; line feed and tab stay."""
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
 
 class BadInput(ValueError):
     """Input that cannot be used (exit status 2 on the command line, HTTP 422 on the web).

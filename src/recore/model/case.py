@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-# control characters and those that turn the direction of text: they could repaint a reader's screen
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+from recore.errors import UNSEEN
 
 
 def _seen(text: str) -> str:
-    if _UNSEEN.search(text):
+    if UNSEEN.search(text) or "\n" in text or "\t" in text:
         raise ValueError(f"{text!r:.60} holds characters that cannot be seen")
     return text
 
