@@ -94,7 +94,7 @@ def test_no_job_harms_the_next(local: Workspace, evidence: EvidenceRow, methods:
         ended = {name: _ended(local, job) for name, job in jobs.items()}
     reasons = {name: (job.error or {}).get("what", job.state) for name, job in ended.items()}
     assert reasons["length"] == "done"
-    assert reasons["raises"] == "the work failed: ZeroDivisionError: a mistake"
+    assert reasons["raises"] == "the work failed: method test.raises@1 broke: ZeroDivisionError: a mistake"
     assert reasons["killed"] == "the process that did the work was killed by signal 9"
     assert reasons["greedy"] == "more than 2048 MiB of memory is needed"
     assert "1 file(s) too many" in reasons["wrong"]

@@ -88,7 +88,7 @@ def _known(form: Form[Any], *names: str) -> None:
         raise BadInput(
             f"{strange[0]!r} is no field of this form",
             where="form",
-            right=f"known: {', '.join(names)} (JSON objects), and files",
+            right=f"known: {', '.join(names)}, and files",
         )
 
 
@@ -109,7 +109,7 @@ async def _files(request: Request) -> Form[EvidenceRow]:
 
     def before_files(form: Form[EvidenceRow]) -> None:
         nonlocal capture
-        _known(form, "capture", "parameters")
+        _known(form, "capture", "parameters", "evidence")
         capture = _capture(form, workspace)
 
     def keep(control: str, name: str, stream: BinaryIO) -> EvidenceRow:

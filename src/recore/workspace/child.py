@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from recore import jsonio
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile, Store
-from recore.method import Outcome, Progress
+from recore.method import MethodFault, Outcome, Progress, said
 from recore.model.case import Case
 from recore.registry import registry
 
@@ -94,7 +94,7 @@ def _answer(task: dict[str, Any], store: Store, memory_bytes: int, progress: Pro
         }
     except Exception as error:
         traceback.print_exc()
-        what = f"the work failed: {type(error).__name__}: {error}"
+        what = f"the work failed: {error if isinstance(error, MethodFault) else said(error)}"
         return {"error": {"what": what[:2000], "where": f"job of kind {task['kind']!r}", "right": ""}}
 
 
