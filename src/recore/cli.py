@@ -68,7 +68,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        _say(f"recore: {error.filename or 'system'}: {error.strerror or error}")
+        where, what = error.filename or "system", error.strerror or error
+        _say(f"recore: {where}: {what}; check the name, the rights and the space on the disk")
         sys.exit(2)
     except (SystemExit, GeneratorExit):
         raise
@@ -204,6 +205,8 @@ def verify(
     from recore import jsonio
     from recore.passport import verify as check
 
+    if issuer is not None and not issuer.startswith("did:"):
+        raise BadInput(f"{issuer!r}", where="--issuer", right="a DID as in did:key:z6Mk… is wanted")
     documents = tuple(jsonio.loads(path.read_bytes(), where=str(path)) for path in issuer_document or [])
     with _progress("verify") as progress:
         result = check(

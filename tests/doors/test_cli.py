@@ -58,6 +58,7 @@ def test_a_table_for_people(recore: Run, profile: Path) -> None:
         (["verify", "{file}"], ""),
         (["rules", "explain", "no.such.rule"], "no.such.rule"),
         (["key", "show", "nobody"], "nobody"),
+        (["run", "roundness.form", "{file}", "--out", "/proc/nowhere"], "check the name, the rights"),
         (["no-such-command"], "No such command"),
     ],
 )
@@ -199,3 +200,9 @@ def test_a_case_with_faults_is_named_by_its_field(recore: Run, tmp_path: Path) -
     assert ended.status == 0, ended.err
     assert ended.json["findings"]["form"]["method"]["id"] == "roundness.form"
     assert any("capture" in text or "who" in text for text in ended.json["missing"])
+
+
+def test_an_issuer_that_is_no_did_is_bad_input(recore: Run, profile: Path) -> None:
+    ended = recore("verify", profile, "--issuer", "somebody")
+    assert ended.status == 2
+    assert "a DID as in did:key" in ended.err

@@ -58,7 +58,10 @@ def test_no_package_registry_and_no_path_of_a_machine_in_the_tree() -> None:
     files = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
     ).stdout.decode()
-    forbidden = re.compile(r"index-url|pypi\.org/simple|files\.pythonhosted|registry\.npmjs|/root/|/work/")
+    # written so that this file does not hold what it looks for
+    forbidden = re.compile(
+        r"index[-]url|pypi[.]org/simple|files[.]pythonhosted|registry[.]npmjs|/roo[t]/|/wor[k]/"
+    )
     for name in filter(None, files.split("\0")):
         path = ROOT / name
         if path.is_file() and path.suffix in {
@@ -72,4 +75,4 @@ def test_no_package_registry_and_no_path_of_a_machine_in_the_tree() -> None:
             ".po",
             "",
         }:
-            assert not forbidden.search(path.read_text(errors="replace")) or path == Path(__file__), name
+            assert not forbidden.search(path.read_text(errors="replace")), name
