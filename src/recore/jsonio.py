@@ -73,6 +73,8 @@ def loads(data: bytes | str, *, where: str) -> Any:
             text, object_pairs_hook=unique, parse_constant=constant, parse_float=number, parse_int=integer
         )
     except json.JSONDecodeError as error:
+        if sum(map(text.count, "[{")) - sum(map(text.count, "]}")) > MAX_DEPTH:
+            raise BadInput("nested too deeply", where=where, right=f"at most {MAX_DEPTH} levels") from None
         raise BadInput(
             f"not JSON: {error.msg.lower()}", where=f"{where}, line {error.lineno} column {error.colno}"
         ) from None

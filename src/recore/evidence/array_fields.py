@@ -98,7 +98,17 @@ def kind_of_array(hint: Any) -> Kind | None:
     return None
 
 
+def unaliased(hint: Any) -> Any:
+    """What a type alias stands for: later NumPy releases make `NDArray[np.float64]` one (PEP 695)."""
+    value = getattr(typing.get_origin(hint) or hint, "__value__", None)
+    if value is None:
+        return hint
+    arguments = typing.get_args(hint)
+    return unaliased(value[arguments] if arguments else value)
+
+
 def _bare(hint: Any) -> Any:
+    hint = unaliased(hint)
     if typing.get_origin(hint) is typing.Annotated:
         return _bare(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):

@@ -11,7 +11,7 @@ from typing import Any
 
 from recore.errors import BadInput
 from recore.evidence import formats
-from recore.evidence.array_fields import array_fields, array_of, filled, kind_of_array
+from recore.evidence.array_fields import array_fields, array_of, filled, kind_of_array, unaliased
 from recore.evidence.column import units_of
 from recore.evidence.file import EvidenceFile
 from recore.evidence.table import Table
@@ -80,6 +80,7 @@ def _said(problem: Any) -> str:
 
 def _plain(kind: Any, file: EvidenceFile) -> tuple[Any, str | None]:
     """The annotation without `Annotated` and `| None`, and its unit; of several types, one that suits."""
+    kind = unaliased(kind)
     if typing.get_origin(kind) is typing.Annotated:
         plain, inner = _plain(typing.get_args(kind)[0], file)
         return plain, next((m.name for m in kind.__metadata__ if isinstance(m, Unit)), inner)
