@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,8 @@ def test_sqlite_is_set_up_to_survive_a_power_cut(tmp_path: Path) -> None:
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
     database.close()
-    assert sqlite3.connect(tmp_path / "new" / "a.sqlite").execute("PRAGMA journal_mode").fetchone() == (
-        "wal",
-    )
+    with closing(sqlite3.connect(tmp_path / "new" / "a.sqlite")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_the_default_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
