@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recore import quantity
 from recore.errors import BadInput
-from recore.quantity import Quantity, convert, kind_of, unit_of, units_of_suffix
+from recore.quantity import CURRENCIES, Quantity, convert, kind_of, unit_of, units_of_suffix
 
 pint = pytest.importorskip("pint")
 UNITS = [unit for units in quantity._KINDS.values() for unit in units]
@@ -24,7 +24,7 @@ PINT_NAMES = {
     "g_n": "standard_gravity", "hp": "horsepower", "t": "metric_ton", "in": "inch", "ft": "foot", "lb": "pound",
     "d": "day", "h": "hour", "min": "minute", "psi": "psi", "µm": "micrometer", "µs": "microsecond",
 }  # fmt: skip
-NOT_IN_PINT = {"HRC", "HV", "HB", "pcs", "kgCO2e", "tCO2e", "var", "kvar", "ppm"}
+NOT_IN_PINT = {"HRC", "HV", "HB", "pcs", "kgCO2e", "tCO2e", "var", "kvar", "ppm"} | CURRENCIES
 
 
 @pytest.mark.parametrize("unit", [u for u in UNITS if u not in NOT_IN_PINT])

@@ -397,14 +397,24 @@ def _parameters(given: list[str], schema: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(f"{word!r}", where="-p", right="NAME=VALUE is wanted")
         if name in parameters:
             raise BadInput(f"{name!r} is given twice", where="-p", right="give it once")
-        kinds = _json_types(schema.get("properties", {}).get(name, {}))
-        if "array" in kinds and not value.startswith("["):
+        entry = schema.get("properties", {}).get(name, {})
+        kinds = _json_types(entry)
+        if _is_rule_rows(entry) and not value.startswith("["):
+            from recore import rules
+
+            parameters[name] = rules.load(value).json()
+        elif "array" in kinds and not value.startswith("["):
             parameters[name] = [item.strip() for item in value.split(",")] if value else []
         elif kinds & {"array", "object"} and value[:1] in "[{":
             parameters[name] = jsonio.loads(value, where=f"-p {name}")
         else:
             parameters[name] = value
     return parameters
+
+
+def _is_rule_rows(schema: dict[str, Any]) -> bool:
+    """A parameter that takes rule rows; at the command line it is the folder they stand in."""
+    return any(item.get("format") == "rule-rows" for item in [schema, *schema.get("anyOf", [])])
 
 
 def _json_types(schema: dict[str, Any]) -> set[str]:

@@ -82,6 +82,18 @@ _KINDS: dict[str, dict[str, str]] = {
     "count": {"pcs": "1"},
     "emission": {"kgCO2e": "1", "tCO2e": "1000"},
 }
+# ISO 4217, active codes of money; each is a kind of its own, because a rate between two of them has a date
+_CODES = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF
+CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
+GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP
+LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR
+PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC
+SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER
+ZAR ZMW ZWG
+"""
+CURRENCIES = frozenset(_CODES.split())
+_KINDS |= {f"amount in {code}": {code: "1"} for code in sorted(CURRENCIES)}
 _OFFSET_TO_KELVIN = {"°C": Fraction(27315, 100), "°F": Fraction(45967, 180)}
 _RADIAN = Fraction(180) / Fraction(math.pi)
 
@@ -118,7 +130,8 @@ def unit_of(text: str) -> str:
     stripped = text.strip()
     unit = _SPELLINGS.get(stripped, stripped)
     if unit not in _KIND_OF:
-        raise BadInput(f"unit {text!r} is not known", right=f"known units: {', '.join(_KIND_OF)}")
+        named = ", ".join(known for known in _KIND_OF if known not in CURRENCIES)
+        raise BadInput(f"unit {text!r} is not known", right=f"known units: {named}; and currency codes")
     return unit
 
 

@@ -28,7 +28,7 @@ def test_every_vector_of_every_shipped_row(shipped: Rule) -> None:
     assert {Verdict.PASS, Verdict.FAIL} <= {vector.expect for vector in shipped.test_vectors}
     for vector in shipped.test_vectors:
         assert shipped.valid_on(vector.date)
-        assert shipped.answer(vector.given).verdict is vector.expect, vector.given
+        assert shipped.answer(vector.given, vector.date).verdict is vector.expect, vector.given
 
 
 def test_the_shipped_rows_are_sound() -> None:

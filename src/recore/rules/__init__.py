@@ -6,14 +6,19 @@ from pathlib import Path
 
 from recore.atomic import write_bytes
 from recore.errors import BadInput
+from recore.rules.age import age
 from recore.rules.checks import Problem, check
+from recore.rules.coverage import Answer, Decision, areas_of, decide
 from recore.rules.judge import Judgement, judge
 from recore.rules.predicate import Outcome, Verdict, evaluate
 from recore.rules.row import GRADES, GradeLetter, Rule, Selector, Source, Vector, schema
-from recore.rules.table import RuleSet, files, load
+from recore.rules.table import ROWS_FORMAT, RuleSet, files, load, shipped
 
 __all__ = [
     "GRADES",
+    "ROWS_FORMAT",
+    "Answer",
+    "Decision",
     "GradeLetter",
     "Judgement",
     "Outcome",
@@ -24,13 +29,17 @@ __all__ = [
     "Source",
     "Vector",
     "Verdict",
+    "age",
+    "areas_of",
     "check",
+    "decide",
     "evaluate",
     "explain",
     "export",
     "judge",
     "load",
     "schema",
+    "shipped",
 ]
 
 

@@ -143,7 +143,7 @@ def _vectors(rule: Rule) -> Iterator[_Found]:
 def _run(rule: Rule, given: dict[str, Any], day: date) -> tuple[Verdict, str]:
     """A test vector may leave out what the selector asks; what it states must be selected."""
     if rule.valid_on(day) and rule.selector.match(given).verdict is Verdict.UNKNOWN:
-        found = rule.answer(given)
+        found = rule.answer(given, day)
     else:
         found = rule.outcome(given, day)
     return found.verdict, found.text
@@ -208,7 +208,7 @@ def _alike(one: Rule, other: Rule) -> bool:
 
 def _disagreement(one: Rule, other: Rule) -> str:
     for vector in (*one.test_vectors, *other.test_vectors):
-        verdicts = {rule.rule_id: rule.answer(vector.given).verdict for rule in (one, other)}
+        verdicts = {rule.rule_id: rule.answer(vector.given, vector.date).verdict for rule in (one, other)}
         if set(verdicts.values()) == {Verdict.PASS, Verdict.FAIL}:
             return (
                 " and ".join(f"{name} says {verdict}" for name, verdict in verdicts.items())

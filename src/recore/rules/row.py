@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
@@ -13,10 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from recore import jsonio
+from recore.rules.age import BASES, BUILD_YEAR, age
 from recore.rules.predicate import (
     MAX_DEPTH,
     MAX_PARTS,
     All,
+    Comparison,
     Outcome,
     Predicate,
     Strict,
@@ -36,7 +39,7 @@ LEVELS = {
     5: "unverified claim",
 }
 
-Effect = Literal["require", "block", "document", "charge", "warn", "cover", "grade"]
+Effect = Literal["require", "block", "document", "charge", "warn", "cover", "grade", "state"]
 
 
 def _day(value: Any) -> Any:
@@ -175,6 +178,9 @@ class Vector(Strict):
     expect: Verdict
 
 
+_NOTHING = All(all=())
+
+
 class Rule(Strict):
     """One dated, sourced row of a rule table.
 
@@ -183,7 +189,11 @@ class Rule(Strict):
     5 unverified claim.
 
     What `predicate` means depends on `effect`: `require`, `grade`, `cover`, `document` and `charge` ask for it
-    (true is pass), `block` and `warn` name what must not be (true is fail).
+    (true is pass), `block` and `warn` name what must not be (true is fail); `state` puts a dated fact into
+    `params` for who reads it, and its predicate tells where it applies.
+
+    A predicate that reads `age_years` counts the age as `params.age_basis` says (see `rules.age`), unless the
+    facts state it. A `document` row without a predicate asks for `evidence.<params.document>`.
 
     `params` by effect: `grade` {question: "<subject>:<aspect>", grade: "A" … "E"}; `cover` {questions, optional?,
     recommended?, findings?, letters?}; `warn` {question, fact?}; others belong to their own rooms.
@@ -195,7 +205,7 @@ class Rule(Strict):
     domain: Word
     title: Word
     selector: Selector = Selector()
-    predicate: Annotated[Predicate, BeforeValidator(_bounded)] = All(all=())
+    predicate: Annotated[Predicate, BeforeValidator(_bounded)] = _NOTHING
     effect: Effect
     params: Facts = Field(default_factory=dict)
     valid_from: Day
@@ -223,6 +233,14 @@ class Rule(Strict):
                 raise ValueError("params.question of a grade row is '<subject>:<aspect>'")
             if self.params.get("grade") not in GRADES:
                 raise ValueError(f"params.grade is one of {', '.join(GRADES)}")
+        if self.effect == "document" and self.predicate == _NOTHING:
+            document = self.params.get("document")
+            if not isinstance(document, str) or not re.fullmatch("[A-Za-z0-9_-]{1,100}", document):
+                raise ValueError(
+                    "a document row without a condition wants params.document, a name of evidence"
+                )
+        if self.params.get("age_basis", BUILD_YEAR) not in BASES:
+            raise ValueError(f"params.age_basis is one of {', '.join(BASES)}")
         if self.effect == "cover" and not (
             isinstance(names, list) and names and all(isinstance(name, str) for name in names)
         ):
@@ -264,15 +282,35 @@ class Rule(Strict):
         if concerns.verdict is not Verdict.PASS:
             text = f"row {self.rule_id}: {concerns.text}"
             return Outcome(Verdict.UNKNOWN, concerns.missing, text)
-        return self.answer(facts)
+        return self.answer(facts, as_of)
 
-    def answer(self, facts: Mapping[str, Any]) -> Outcome:
+    def answer(self, facts: Mapping[str, Any], as_of: date) -> Outcome:
         """What the predicate and the effect say, without asking for validity and selector."""
-        found = evaluate(self.predicate, facts)
+        if self.effect == "document" and self.predicate == _NOTHING:
+            return evaluate(self._document_at_hand, facts)
+        if "age_years" in self.reads and "age_years" not in facts:
+            found = self._answer_by_age(facts, as_of)
+        else:
+            found = evaluate(self.predicate, facts)
         if self.effect in ("block", "warn") and found.verdict is not Verdict.UNKNOWN:
             turned = Verdict.FAIL if found.verdict is Verdict.PASS else Verdict.PASS
             return found._replace(verdict=turned)
         return found
+
+    @property
+    def _document_at_hand(self) -> Comparison:
+        """What a document row without a condition asks for: `evidence.<params.document>`."""
+        return Comparison(field=f"evidence.{self.params['document']}", op="==", value=True)
+
+    def _answer_by_age(self, facts: Mapping[str, Any], as_of: date) -> Outcome:
+        counted = age(facts, as_of, self.params.get("age_basis", BUILD_YEAR))
+        if counted.years is not None:
+            return evaluate(self.predicate, {**facts, "age_years": counted.years})
+        found = evaluate(self.predicate, facts)
+        if "age_years" not in found.missing or "age_basis" not in self.params:
+            return found
+        others = (path for path in found.missing if path != "age_years")
+        return Outcome(found.verdict, (*counted.missing, *others), counted.text)
 
     def json(self) -> dict[str, Any]:  # type: ignore[override]
         """The row as JSON; what has its default is left out, so that a field added later changes no digest."""

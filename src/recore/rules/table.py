@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ SHIPPED = Path(__file__).parent / "data"
 MAX_FILE_BYTES = 4 * 2**20
 MAX_FILES = 2000
 MAX_ROWS = 200_000
+ROWS_FORMAT = "rule-rows"
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TAGS = {"{compare}", "{all}", "{any}", "{not}"}
@@ -147,6 +148,28 @@ class RuleSet:
             as_of,
         )
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """A parameter of a method: rows as JSON, so that a finding carries the rules it was made with."""
+        from pydantic_core import core_schema
+
+        def read(value: Any) -> RuleSet:
+            if isinstance(value, cls):
+                return value
+            try:
+                return cls.from_json(value)
+            except BadInput as error:
+                raise ValueError(str(error)) from None
+
+        return core_schema.no_info_plain_validator_function(
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda rules: rules.json()),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "object"}, "format": ROWS_FORMAT}
+
     def profiles(self) -> list[str]:
         """Names of the grading profiles that rows belong to."""
         return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
@@ -180,6 +203,12 @@ def load(path: Path | str | None = None) -> RuleSet:
             if len(rows) > MAX_ROWS:
                 raise BadInput("has too many rows", where=str(path), right=f"at most {MAX_ROWS} are read")
     return RuleSet(rows)
+
+
+@cache
+def shipped() -> RuleSet:
+    """The rows that come with Recore, read once."""
+    return load()
 
 
 def files(path: Path | str | None) -> list[Path]:

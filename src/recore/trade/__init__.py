@@ -1,0 +1,1 @@
+"""Export eligibility, landed cost, tax refund, loading and finance of used machines."""
