@@ -12,11 +12,10 @@ from recore.rules.coverage import Answer, Decision, areas_of, decide
 from recore.rules.judge import Judgement, judge
 from recore.rules.predicate import Outcome, Verdict, evaluate
 from recore.rules.row import GRADES, GradeLetter, Rule, Selector, Source, Vector, schema
-from recore.rules.table import ROWS_FORMAT, RuleSet, files, load, shipped
+from recore.rules.table import RuleSet, files, load, rows_parameter, shipped
 
 __all__ = [
     "GRADES",
-    "ROWS_FORMAT",
     "Answer",
     "Decision",
     "GradeLetter",
@@ -38,6 +37,7 @@ __all__ = [
     "export",
     "judge",
     "load",
+    "rows_parameter",
     "schema",
     "shipped",
 ]

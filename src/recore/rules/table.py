@@ -205,6 +205,14 @@ def load(path: Path | str | None = None) -> RuleSet:
     return RuleSet(rows)
 
 
+def rows_parameter(schema: Mapping[str, Any]) -> str | None:
+    """Name of the parameter of a method that takes rule rows, from the JSON Schema of its parameters."""
+    for name, entry in schema.get("properties", {}).items():
+        if any(item.get("format") == ROWS_FORMAT for item in [entry, *entry.get("anyOf", [])]):
+            return str(name)
+    return None
+
+
 @cache
 def shipped() -> RuleSet:
     """The rows that come with Recore, read once."""
