@@ -31,7 +31,14 @@ def _share(value: Decimal) -> Decimal:
     return value
 
 
+def _whole(value: Decimal) -> Decimal:
+    if value % Decimal("0.01"):
+        raise ValueError("whole cents are wanted")
+    return value
+
+
 Money = Annotated[Amount, Field(lt=MAX_AMOUNT), AfterValidator(_short)]
+Cents = Annotated[Money, AfterValidator(_whole)]
 Share = Annotated[Number, AfterValidator(_short), AfterValidator(_share)]
 
 
@@ -68,8 +75,8 @@ class Loan(Document):
     annual_rate: Share
     months: Months
     type: Literal["annuity", "equal-principal"]
-    balloon: Money = Decimal(0)
-    fee: Money = Decimal(0)
+    balloon: Cents = Decimal(0)
+    fee: Cents = Decimal(0)
 
 
 class InterestSubsidy(Document):
@@ -132,10 +139,12 @@ class FinanceCase(Document):
     lease: Lease | None = None
     flat_offer: FlatOffer | None = None
     risk: Risk | None = None
-    annual_cash_flow: Annotated[Number, Field(gt=-MAX_AMOUNT, lt=MAX_AMOUNT), AfterValidator(_short)] | None = (
-        None
+    annual_cash_flow: (
+        Annotated[Number, Field(gt=-MAX_AMOUNT, lt=MAX_AMOUNT), AfterValidator(_short)] | None
+    ) = None
+    evidence: Annotated[dict[str, Annotated[bool, Field(strict=True)]], Field(max_length=500)] = Field(
+        default_factory=dict
     )
-    evidence: Annotated[dict[str, Annotated[bool, Field(strict=True)]], Field(max_length=500)] = {}
 
     @model_validator(mode="after")
     def _stated(self) -> FinanceCase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import NamedTuple
 
 from recore.method import Note
@@ -36,15 +35,14 @@ TAKEN = Eligibility(
 )
 
 
-def eligible(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -> Eligibility:
+def eligible(case: FinanceCase, known: RuleSet | None) -> Eligibility:
     """Judge a case by the rows given; without any the case is taken as eligible, and says so.
 
     Every question of the rows needs an answer. A cover row that asks for finance adds its questions; where there
     is one, but none in force on the day, the verdict is no better than unknown.
     """
-    if rules is None:
+    if known is None:
         return TAKEN
-    known = rules.known(known_on)
     deciding = [row for row in known.rows if row.domain == DOMAIN and row.effect in DECIDING]
     questions = {DOMAIN, *(row.question for row in deciding)}
     covers = [row for row in known.rows if _covers(row, questions)]
@@ -84,7 +82,9 @@ def eligible(case: FinanceCase, rules: RuleSet | None, known_on: date | None) ->
 
 
 def _covers(row: Rule, questions: set[str]) -> bool:
-    return row.effect == "cover" and any(_is_finance(str(name), questions) for name in row.params["questions"])
+    return row.effect == "cover" and any(
+        _is_finance(str(name), questions) for name in row.params["questions"]
+    )
 
 
 def _is_finance(question: str, questions: set[str]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, NamedTuple
 
 import pyarrow as pa
@@ -15,13 +16,13 @@ from recore.finding import EXACT
 from recore.method import Artifact, Note, Tolerance, method
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
-from recore.rules import RuleSet, Verdict, shipped
+from recore.rules import RuleSet, Verdict
 from recore.trade.finance import cash
 from recore.trade.finance.amounts import ZERO, down, money, share, total
 from recore.trade.finance.case import FinanceCase
 from recore.trade.finance.eligibility import Eligibility, eligible
 from recore.trade.finance.schedule import Schedule, repay
-from recore.trade.finance.subsidy import Bound, bounds, granted, programme
+from recore.trade.finance.subsidy import Book, Bound, bounds, granted, programme
 from recore.trade.finance.tables import bounds_table, offers_table, reasons_table, schedule_table
 
 MAX_CASES = 10_000
@@ -29,6 +30,16 @@ MAX_ROWS = 10**6
 SHOWN = 64
 
 _RATE = Tolerance(absolute=1e-10, relative=1e-9)
+_RATES = (
+    "effective_annual_rate",
+    "effective_annual_rate_after_subsidy",
+    "irr_residual",
+    "lease_annual_rate",
+    "lease_effective_annual_rate",
+    "lease_irr_residual",
+    "flat_offer_effective_annual_rate",
+    "flat_offer_irr_residual",
+)
 
 
 @dataclass(frozen=True)
@@ -94,19 +105,7 @@ class Offer(NamedTuple):
     standard="dated rule rows of domain finance, jurisdiction CN",
     reproducible={
         "*": EXACT,
-        **{
-            name: _RATE
-            for name in (
-                "effective_annual_rate",
-                "effective_annual_rate_after_subsidy",
-                "irr_residual",
-                "lease_annual_rate",
-                "lease_effective_annual_rate",
-                "lease_irr_residual",
-                "flat_offer_effective_annual_rate",
-                "flat_offer_irr_residual",
-            )
-        },
+        **dict.fromkeys(_RATES, _RATE),
     },
 )
 def finance_offer(
@@ -147,30 +146,30 @@ def finance_offer(
     """
     cases = case.root
     _bounded(cases)
-    offers = [_offer(one, rules, known_on, _where(number, cases)) for number, one in enumerate(cases, 1)]
+    book = Book.of(rules, known_on)
+    offers = [_offer(one, book, _where(number, cases)) for number, one in enumerate(cases, 1)]
     tables = {
         "schedule": schedule_table([offer.schedule for offer in offers]),
         "offers": offers_table([(offer.case, offer.results) for offer in offers]),
         "bounds": bounds_table([(offer.bounds, offer.results["subsidy_binding"].value) for offer in offers]),
         "reasons": reasons_table([offer.eligibility.reasons for offer in offers]),
     }
-    consulted = shipped() if rules is None else rules
-    common = {**tables, "rules_sha256": consulted.digest, "cases": len(cases)}
+    common = {**tables, "rules_sha256": book.digest, "cases": len(cases)}
     if len(offers) == 1:
         return FinanceOffer(**offers[0].results, **common, flags=tuple(offers[0].flags))
     return FinanceOffer(**common, **_sums(offers), flags=_gathered(offers))
 
 
-def _offer(case: FinanceCase, rules: RuleSet | None, known_on: date | None, where: str) -> Offer:
-    judged = eligible(case, rules, known_on)
-    limits, flags = bounds(case, rules, known_on)
+def _offer(case: FinanceCase, book: Book, where: str) -> Offer:
+    judged = eligible(case, book.given)
+    limits, flags = bounds(case, book)
     possible, binding = granted(limits)
     subsidy = possible
     if judged.verdict is not Verdict.PASS:
         subsidy, binding = ZERO, "eligibility"
         flags.append(Note("not-eligible", f"eligibility is {judged.verdict}: the subsidy is 0"))
     schedule = _schedule(case, where)
-    flags = [*judged.notes, *flags, *programme(case, rules, known_on)]
+    flags = [*judged.notes, *flags, *programme(case, book)]
     unit = case.currency
     results: dict[str, Any] = {
         "subsidy": money(subsidy, unit),
@@ -190,7 +189,7 @@ def _schedule(case: FinanceCase, where: str) -> Schedule | None:
     loan = case.loan
     if loan is None:
         return None
-    principal = min(down(_product(loan.ltv_max, case.value(loan.ltv_base))), down(case.price))
+    principal = min(down(Fraction(loan.ltv_max) * Fraction(case.value(loan.ltv_base))), down(case.price))
     if loan.balloon > principal:
         raise BadInput(
             f"loan.balloon {loan.balloon} is above the loan principal {principal}",
@@ -233,7 +232,10 @@ def _loan_results(
         found["irr_residual"] = Quantity(rate.residual)
     if after is not None and case.interest_subsidy:
         found["effective_annual_rate_after_subsidy"] = Quantity(after.effective)
-    if case.annual_cash_flow is not None and (dscr := cash.cover(schedule, case.annual_cash_flow)) is not None:
+    if (
+        case.annual_cash_flow is not None
+        and (dscr := cash.cover(schedule, case.annual_cash_flow)) is not None
+    ):
         found["dscr"] = Quantity(dscr)
     if case.risk is not None:
         loss = cash.expected_loss(case.risk.pd, principal, case.value(case.risk.recovery_base))
@@ -271,14 +273,16 @@ def _warnings(case: FinanceCase, schedule: Schedule | None, subsidy: Decimal) ->
     notes = []
     values = case.valuation
     ladder = [(n, v) for n in ("flv", "olv", "fmv") if (v := getattr(values, n)) is not None]
-    for (lower, a), (upper, b) in zip(ladder, ladder[1:], strict=False):
+    for (lower, a), (upper, b) in itertools.pairwise(ladder):
         if a > b:
             notes.append(Note("premises-out-of-order", f"{lower} {a} is above {upper} {b}"))
     if schedule is None:
         return notes
     principal = schedule.loan_principal
     if values.flv is not None and principal > values.flv:
-        notes.append(Note("loan-above-flv", f"loan {principal} is above the forced liquidation value {values.flv}"))
+        notes.append(
+            Note("loan-above-flv", f"loan {principal} is above the forced liquidation value {values.flv}")
+        )
     if principal + subsidy > case.price:
         text = f"loan {principal} and subsidy {subsidy} together exceed the price {case.price}"
         notes.append(Note("over-financed", text))
@@ -288,13 +292,17 @@ def _warnings(case: FinanceCase, schedule: Schedule | None, subsidy: Decimal) ->
     if early is not None and early < len(schedule.rows):
         notes.append(Note("repaid-early", f"rounding repays the loan in month {early}; later payments are 0"))
     if case.interest_subsidy and case.loan and case.interest_subsidy.points > case.loan.annual_rate:
-        notes.append(Note("points-above-rate", "the interest subsidy is no more than the interest rate itself"))
+        notes.append(
+            Note("points-above-rate", "the interest subsidy is no more than the interest rate itself")
+        )
     return notes
 
 
 def _bounded(cases: Sequence[FinanceCase]) -> None:
     if len(cases) > MAX_CASES:
-        raise BadInput(f"{len(cases)} cases", where="case", right=f"at most {MAX_CASES} are worked out at once")
+        raise BadInput(
+            f"{len(cases)} cases", where="case", right=f"at most {MAX_CASES} are worked out at once"
+        )
     months = sum(one.loan.months for one in cases if one.loan)
     if months > MAX_ROWS:
         raise BadInput(f"the schedules have {months} months", where="case", right=f"at most {MAX_ROWS}")
@@ -302,12 +310,6 @@ def _bounded(cases: Sequence[FinanceCase]) -> None:
 
 def _where(number: int, cases: Sequence[FinanceCase]) -> str:
     return "case" if len(cases) == 1 else f"case {number}"
-
-
-def _product(one: Decimal, other: Decimal) -> Any:
-    from fractions import Fraction
-
-    return Fraction(one) * Fraction(other)
 
 
 def _sums(offers: Sequence[Offer]) -> dict[str, Any]:
@@ -329,7 +331,9 @@ def _gathered(offers: Sequence[Offer]) -> tuple[Note, ...]:
     for number, offer in enumerate(offers, 1):
         for note in offer.flags:
             said.setdefault(note, []).append(number)
-    notes = [Note(note.code, f"{_cases(numbers, len(offers))}: {note.text}") for note, numbers in said.items()]
+    notes = [
+        Note(note.code, f"{_cases(numbers, len(offers))}: {note.text}") for note, numbers in said.items()
+    ]
     left = [o.case.subsidy.programme_remaining for o in offers if o.case.subsidy]
     if any(amount is not None for amount in left):
         text = "each case is worked out alone with the programme_remaining it states; none lowers that of the next"

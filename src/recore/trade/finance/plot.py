@@ -23,12 +23,19 @@ def draw_schedule(offer: FinanceOffer) -> dict[str, Any]:
         for order, part in enumerate(("principal", "interest"))
     ]
     title = f"Case {first} of {offer.cases}" if offer.cases > 1 else "Payments"
-    x = {"field": "month", "type": "quantitative", "title": "month", "axis": {"tickMinStep": 1, "format": "d"}}
+    x = {
+        "field": "month",
+        "type": "quantitative",
+        "title": "month",
+        "axis": {"tickMinStep": 1, "format": "d"},
+    }
     stacked = {
         "data": {"values": parts},
         "width": 640,
         "height": 220,
-        "mark": {"type": "area", "interpolate": "step"} if len(rows) > 60 else {"type": "bar", "size": _bar(len(rows))},
+        "mark": {"type": "area", "interpolate": "step"}
+        if len(rows) > 60
+        else {"type": "bar", "size": _bar(len(rows))},
         "encoding": {
             "x": x,
             "y": {"field": "amount", "type": "quantitative", "title": f"payment [{unit}]"},

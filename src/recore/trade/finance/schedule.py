@@ -63,8 +63,8 @@ def repay(loan_principal: Decimal, loan: Loan, relief: InterestSubsidy | None = 
     """The schedule of a loan.
 
     interest = half up(balance · rate / 12); annuity: the even payment, less interest, pays off; equal principal:
-    half up(P / n) pays off. No month pays off more than is owed, and the last one pays off everything, so that a
-    loan of few cents may be repaid before its last month, whose payment is then 0.
+    half up((P - B) / n) pays off. No month but the last pays into the balloon B, and the last one pays off
+    everything: a loan of few cents may be repaid before its last month, whose payment is then 0.
     relief = half up(balance · min(points, rate) / 12) in the first months.
     """
     rate, months = Fraction(loan.annual_rate), loan.months
@@ -77,7 +77,7 @@ def repay(loan_principal: Decimal, loan: Loan, relief: InterestSubsidy | None = 
         interest = half_up(owed * rate / 12)
         eased = half_up(owed * relieved / 12) if relief and month <= relief.months else ZERO
         principal = even - interest if loan.type == "annuity" else part
-        principal = balance if month == months else min(principal, balance)
+        principal = balance if month == months else min(principal, balance - loan.balloon)
         balance -= principal
         rows.append(Month(month, interest + principal, interest, principal, balance, eased))
     return Schedule(loan_principal, tuple(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from recore.method import MethodFault, Note
 from recore.rules import Rule, RuleSet, Verdict, shipped
+from recore.rules.ladder import DOMAIN as LADDER
 from recore.trade.finance.amounts import ZERO, down
 from recore.trade.finance.case import FinanceCase
 
@@ -29,7 +31,49 @@ class Bound(NamedTuple):
     rule_id: str = ""
 
 
-def bounds(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -> tuple[list[Bound], list[Note]]:
+@dataclass(frozen=True)
+class Book:
+    """The rows that finance reads, picked out of all rows once.
+
+    `given` decides eligibility (None: no rows were given), `caps` are the versions of the shipped cap, `more` the
+    caps among the given rows, `programmes` the interest-subsidy programmes of the given rows or else the shipped.
+    """
+
+    given: RuleSet | None
+    caps: tuple[Rule, ...]
+    more: tuple[Rule, ...]
+    programmes: tuple[Rule, ...]
+    known_on: date | None
+    digest: str
+
+    @classmethod
+    def of(cls, rules: RuleSet | None, known_on: date | None) -> Book:
+        caps = tuple(row for row in shipped().rows if row.rule_id == CAP_ROW)
+        if not caps:
+            raise MethodFault(f"the shipped rule row {CAP_ROW} is missing")
+        consulted = shipped() if rules is None else rules
+        known = consulted.known(known_on).rows
+        given = [r for r in known if r.domain in (DOMAIN, LADDER) or r.effect == "cover"]
+        return cls(
+            given=None if rules is None else RuleSet(given),
+            caps=caps,
+            more=() if rules is None else tuple(r for r in known if _states(r, CAP) and _is_cap(r)),
+            programmes=tuple(r for r in known if _states(r, PROGRAMME) and _numbers(r, "points", "months")),
+            known_on=known_on,
+            digest=consulted.digest,
+        )
+
+    def caps_on(self, day: date) -> list[Rule]:
+        """The shipped cap, in the version in force or else the newest, and further caps in force that are given."""
+        fit = [r for r in self.caps if r.valid_on(day) and self.knows(r)]
+        own = (fit or self.caps)[-1]
+        return [own, *(r for r in self.more if r.valid_on(day) and r.digest != own.digest)]
+
+    def knows(self, row: Rule) -> bool:
+        return self.known_on is None or row.recorded_at <= self.known_on
+
+
+def bounds(case: FinanceCase, book: Book) -> tuple[list[Bound], list[Note]]:
     """Every bound of the subsidy of a case, and what a reader must know of them.
 
     The cap on the lower bound of the valuation is a row that ships with Recore and always counts, whatever other
@@ -41,7 +85,7 @@ def bounds(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -> t
         return [], []
     found = [Bound("rate", Fraction(asked.rate) * Fraction(case.value(asked.base)), f"rate x {asked.base}")]
     notes = []
-    for row in _cap_rows(case.date, rules, known_on):
+    for row in book.caps_on(case.date):
         base = str(row.params["base"])
         if base not in type(case.valuation).model_fields or getattr(case.valuation, base) is None:
             notes.append(Note("cap-base-not-stated", f"row {row.rule_id} caps valuation.{base}, not stated"))
@@ -49,11 +93,13 @@ def bounds(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -> t
         share = Fraction(Decimal(repr(row.params["cap_share"])))
         of = Fraction(getattr(case.valuation, base))
         found.append(Bound("cap", share * of, f"{float(share):g} x {base}; {row.source}", row.rule_id))
-        notes += _about_cap(row, case.date, known_on)
+        notes += _about_cap(row, case.date, book)
     for name in ("unit_cap", "programme_remaining"):
         limit: Decimal | None = getattr(asked, name)
         if limit is None:
-            notes.append(Note(f"{name.replace('_', '-')}-not-stated", f"subsidy.{name} is not stated: no bound"))
+            notes.append(
+                Note(f"{name.replace('_', '-')}-not-stated", f"subsidy.{name} is not stated: no bound")
+            )
         else:
             found.append(Bound(name, Fraction(limit), f"subsidy.{name} of the case"))
     return found, notes
@@ -65,13 +111,12 @@ def granted(found: Iterable[Bound]) -> tuple[Decimal, str]:
     return (down(smallest.amount), smallest.name) if smallest else (ZERO, "not asked for")
 
 
-def programme(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -> list[Note]:
+def programme(case: FinanceCase, book: Book) -> list[Note]:
     """What the rows of interest-subsidy programmes say of what the case asks for; never silence."""
     asked = case.interest_subsidy
     if asked is None:
         return []
-    known = (shipped() if rules is None else rules).known(known_on)
-    rows = [row for row in known.rows if _states(row, PROGRAMME) and _numbers(row, "points", "months")]
+    rows = book.programmes
     facts = case.facts()
     applies = [row for row in rows if row.outcome(facts, case.date).verdict is Verdict.PASS]
     if not applies:
@@ -92,19 +137,12 @@ def programme(case: FinanceCase, rules: RuleSet | None, known_on: date | None) -
 
 
 def _states(row: Rule, question: str) -> bool:
-    return (row.effect, row.domain, row.jurisdiction, row.question) == ("state", DOMAIN, JURISDICTION, question)
-
-
-def _cap_rows(day: date, rules: RuleSet | None, known_on: date | None) -> list[Rule]:
-    """The shipped cap, in the version in force or else the newest, and further caps in force that are given."""
-    versions = [row for row in shipped().rows if row.rule_id == CAP_ROW]
-    if not versions:
-        raise MethodFault(f"the shipped rule row {CAP_ROW} is missing")
-    fit = [row for row in versions if row.valid_on(day) and (known_on is None or row.recorded_at <= known_on)]
-    own = (fit or versions)[-1]
-    given = () if rules is None else rules.select(domain=DOMAIN, as_of=day, known_on=known_on, effect="state")
-    more = [row for row in given if _states(row, CAP) and row.digest != own.digest and _is_cap(row)]
-    return [own, *more]
+    return (row.effect, row.domain, row.jurisdiction, row.question) == (
+        "state",
+        DOMAIN,
+        JURISDICTION,
+        question,
+    )
 
 
 def _is_cap(row: Rule) -> bool:
@@ -116,7 +154,7 @@ def _numbers(row: Rule, *names: str) -> bool:
     return all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in values)
 
 
-def _about_cap(row: Rule, day: date, known_on: date | None) -> list[Note]:
+def _about_cap(row: Rule, day: date, book: Book) -> list[Note]:
     notes = []
     if row.evidence_level == 5:
         text = f"row {row.rule_id} is unverified (evidence level 5): {row.title}; {row.source}"
@@ -124,7 +162,7 @@ def _about_cap(row: Rule, day: date, known_on: date | None) -> list[Note]:
     if not row.valid_on(day):
         text = f"row {row.rule_id} is valid {row.validity}, not on {day}; it bounds the subsidy all the same"
         notes.append(Note("cap-not-in-force", text))
-    if known_on is not None and row.recorded_at > known_on:
-        text = f"row {row.rule_id} was recorded on {row.recorded_at}, after {known_on}; it bounds the subsidy all the same"
+    if not book.knows(row):
+        text = f"row {row.rule_id} was recorded on {row.recorded_at}, after {book.known_on}; it bounds the subsidy all the same"
         notes.append(Note("cap-not-known", text))
     return notes

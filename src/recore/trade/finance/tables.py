@@ -30,7 +30,14 @@ _AMOUNTS = (
     "total_cost_after_subsidies",
     "expected_loss",
 )
-_RATIOS = ("effective_annual_rate", "effective_annual_rate_after_subsidy", "ltv_fmv", "ltv_olv", "ltv_flv", "dscr")
+_RATIOS = (
+    "effective_annual_rate",
+    "effective_annual_rate_after_subsidy",
+    "ltv_fmv",
+    "ltv_olv",
+    "ltv_flv",
+    "dscr",
+)
 
 
 def schedule_table(schedules: Sequence[Schedule | None]) -> pa.Table:
