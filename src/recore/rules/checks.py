@@ -189,6 +189,8 @@ def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
     """Rows of one question, for the same things, valid together, that say different things."""
     together: dict[Any, list[tuple[str, Rule]]] = defaultdict(list)
     for where, rule in rows:
+        if rule.effect == "state" and "question" not in rule.params:
+            continue  # facts beside each other; ladders are held against each other in cross_checks
         for there, other in together[_subject(rule)]:
             if rule.rule_id == other.rule_id or not meet(rule, other) or _alike(rule, other):
                 continue
