@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from eligibility_rows import DAY, age, ask, codes, cover, folder, machine, paper, row
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
@@ -37,6 +37,46 @@ def test_the_command_line_answers_with_verdict_and_missing(recore: Run, tmp_path
     assert [(r["rule_id"], r["outcome"]) for r in reasons] == [("a", "pass"), ("d", "unknown")]
     assert reasons[0]["text"] == "age_years = 6 is ≤ 10"
     assert reasons[0]["source"] == "Source of a (https://example.org/law)"
+
+
+@pytest.mark.parametrize(
+    ("document", "words", "says"),
+    [
+        ([], [], "empty list"),
+        (machine(evidence={"coc": "yes"}), [], "evidence.coc"),
+        (machine(hs="tractor"), [], "hs"),
+        (machine(build_year="2020"), [], "build_year"),
+        (machine(build_year=2019, build_date="2020-01-01"), [], "is not of the build_year"),
+        (machine(mass_kg=-1), [], "mass_kg"),
+        ([machine(), 7], [], ""),
+        (machine(), ["-p", "country=Kenya"], "country codes of two capital letters"),
+        (machine(), ["-p", "shipment_date=2026-02-30"], "is no day"),
+        (machine(), ["-p", "origin=China"], "is not a country code"),
+    ],
+)
+def test_bad_input_says_what_would_be_right(
+    recore: Run, tmp_path: Path, document: Any, words: list[str], says: str
+) -> None:
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(document))
+    given = {"country": "VN", "shipment_date": "2026-12-01"}
+    for name, value in given.items():
+        if not any(word.startswith(f"{name}=") for word in words):
+            words = [*words, "-p", f"{name}={value}"]
+    ended = recore("run", "trade.eligibility", path, *words)
+    assert ended.status == 2
+    assert says in ended.err
+
+
+def test_a_country_without_rows_is_unknown_and_told(recore: Run, tmp_path: Path) -> None:
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(machine(note="\x1b[31m" * 50, deep=[[[{"a": 1}]]])))
+    words = ["-p", "country=XX", "-p", "shipment_date=2026-12-01", "--json"]
+    ended = recore("run", "trade.eligibility", path, *words)
+    assert ended.status == 0
+    assert ended.json["results"]["verdict"]["value"] == "unknown"
+    assert ended.json["results"]["missing"]["value"] == ["rule row: coverage of XX"]
+    assert "not-covered" in [note["code"] for note in ended.json["flags"]]
 
 
 def test_fail_and_unknown_end_well_and_a_machine_of_tomorrow_does_not(recore: Run, tmp_path: Path) -> None:
@@ -391,6 +431,7 @@ _FACTS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(_FACTS, min_size=2, max_size=8))
 def test_a_list_answers_as_its_machines_do_alone(machines: list[dict[str, Any]]) -> None:
     heavy = {

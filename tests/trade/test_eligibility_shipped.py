@@ -145,6 +145,10 @@ def test_thailand_bars_used_passenger_vehicles_and_uganda_lets_earth_movers_in()
     assert shipped_verdict("TH", hs="8703.23", condition="used") == "fail"
     result = ask(None, machine(build_year=1995), country="UG")
     assert [r["outcome"] for r in result.reasons.to_pylist() if r["rule_id"] == "ug.age.15"] == ["pass"]
+    for written in ("8705.10", "87.05.10", "870510", "87 05 10"):
+        crane = machine(build_year=1995, hs=written, road_vehicle=True)
+        said = ask(None, crane, country="UG").reasons.to_pylist()
+        assert [r["outcome"] for r in said if r["rule_id"] == "ug.age.15"] == ["pass"], written
 
 
 def test_the_chinese_side_is_open_about_licences() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.csv as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
@@ -203,6 +203,7 @@ def test_the_table_is_of_one_edition_with_its_source_and_end() -> None:
     assert all(word == plain(word) for heading in headings().rows for word in heading.words)
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.text(max_size=60), st.floats(1, 1e4), st.booleans() | st.none())
 def test_whatever_is_said_scores_stay_in_bounds(text: str, power: float, road: bool | None) -> None:
     try:

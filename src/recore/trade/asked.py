@@ -55,7 +55,11 @@ class Area:
         places = _reachable(rules, place)
         own, others = set(domains), {*DESTINATION, *ORIGIN, *_OTHER_VERDICTS} - set(domains)
         here = [rule for rule in rules.rows if rule.jurisdiction in places]
-        covers = [rule for rule in here if rule.effect == "cover" and _concerns(rule, own, others)]
+        covers = [
+            rule
+            for rule in here
+            if rule.effect == "cover" and rule.jurisdiction != "*" and _concerns(rule, own, others)
+        ]
         asked = own.union(*(rule.params["questions"] for rule in covers))
         rows = [
             rule
