@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=1000)
     parser.add_argument("--countries", type=int, default=30)
     asked = parser.parse_args()
-    chance = random.Random(7)  # noqa: S311 - a benchmark
+    chance = random.Random(7)
     rows = [machine(chance, number) for number in range(asked.machines)]
     rules = shipped().known()
     places = destinations(rules, "all")[: asked.countries]
