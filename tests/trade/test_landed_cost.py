@@ -187,7 +187,7 @@ def test_a_wanted_total_below_freight_and_charges(run: Callable[..., Outcome]) -
 def test_no_bid_where_a_charge_falls_with_the_price(run: Callable[..., Outcome]) -> None:
     open_quote = quote()
     del open_quote["fob"]
-    found = run(open_quote, [charge("a", "rebate", 1, "cif", -0.1)], landed_wanted=100000)
+    found = run(open_quote, [charge("a", "allowance", 1, "fob - 2 * cif", 0.1)], landed_wanted=100000)
     assert codes(found) == ["not-rising"]
 
 
