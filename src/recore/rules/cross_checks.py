@@ -37,7 +37,7 @@ def _near(rows: Sequence[Rule]) -> Mapping[str, set[str]]:
     """Jurisdictions whose rows may count together: '*', what one includes, and what includes it."""
     included: dict[str, set[str]] = defaultdict(set)
     for rule in rows:
-        if rule.effect == "cover":
+        if rule.effect in ("cover", "state"):  # what a jurisdiction is judged by, and what it charges
             included[rule.jurisdiction].update(rule.params.get("includes", ()))
     near: dict[str, set[str]] = {}
     for place in {rule.jurisdiction for rule in rows}:
