@@ -1,8 +1,8 @@
 """How wide a text is at most, and how it is broken into lines.
 
-Which sans-serif a machine has is not known before it draws. The widths are the larger ones of two that between
-them stand for most (Liberation Sans, as wide as Arial and Helvetica, and the wide DejaVu Sans), so that no text
-runs into the next column.
+Which sans-serif a machine has is not known before it draws. The widths are the largest of three that between them
+stand for most (Liberation Sans, as wide as Arial and Helvetica, the wide DejaVu Sans, and the Latin letters of Noto
+Sans CJK), so that no text runs into the next column.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from functools import lru_cache
 
 # advance of U+0020 … U+007E in 1/1000 em
 _REGULAR = (
-    318, 401, 460, 838, 637, 951, 780, 275, 391, 391, 500, 838, 318, 361, 318, 337, 637, 637, 637, 637, 637, 637, 637,
-    637, 637, 637, 337, 337, 838, 838, 838, 557, 1016, 685, 687, 723, 771, 667, 611, 778, 752, 295, 500, 667, 558, 863,
-    749, 788, 667, 788, 723, 667, 611, 732, 685, 989, 686, 667, 686, 391, 337, 391, 838, 557, 500, 613, 635, 550, 635,
-    616, 353, 635, 634, 278, 278, 580, 278, 975, 634, 612, 635, 635, 412, 521, 393, 634, 592, 818, 592, 592, 525, 637,
-    337, 637, 838,
+    318, 401, 474, 838, 637, 951, 780, 278, 391, 391, 500, 838, 318, 361, 318, 392, 637, 637, 637, 637, 637, 637,
+    637, 637, 637, 637, 337, 337, 838, 838, 838, 557, 1016, 685, 687, 723, 771, 667, 611, 778, 752, 295, 535, 667,
+    558, 863, 749, 788, 667, 788, 723, 667, 611, 732, 685, 989, 686, 667, 686, 391, 392, 391, 838, 559, 606, 613,
+    635, 550, 635, 616, 353, 635, 634, 278, 278, 580, 284, 975, 634, 612, 635, 635, 412, 521, 393, 634, 592, 818,
+    592, 592, 525, 637, 337, 637, 838,
 )  # fmt: skip
 _BOLD = (
-    349, 457, 521, 838, 696, 1002, 873, 307, 458, 458, 523, 838, 380, 416, 380, 366, 696, 696, 696, 696, 696, 696, 696,
-    696, 696, 696, 400, 400, 838, 838, 838, 611, 1000, 774, 763, 734, 831, 684, 684, 821, 837, 373, 557, 775, 638, 996,
-    837, 851, 733, 851, 771, 721, 683, 813, 774, 1104, 771, 725, 726, 458, 366, 458, 838, 557, 500, 675, 716, 593, 716,
-    679, 436, 716, 712, 343, 343, 666, 343, 1042, 712, 688, 716, 716, 494, 596, 479, 712, 652, 924, 646, 652, 583, 712,
-    366, 712, 838,
+    349, 457, 574, 838, 696, 1002, 873, 325, 458, 458, 523, 838, 380, 416, 380, 387, 696, 696, 696, 696, 696, 696,
+    696, 696, 696, 696, 400, 400, 838, 838, 838, 611, 1007, 774, 763, 734, 831, 684, 684, 821, 837, 373, 568, 775,
+    638, 996, 837, 851, 733, 851, 771, 721, 683, 813, 774, 1104, 771, 725, 726, 458, 387, 458, 838, 567, 626, 675,
+    716, 593, 716, 679, 436, 716, 712, 343, 343, 666, 343, 1042, 712, 688, 716, 716, 494, 596, 479, 712, 652, 924,
+    646, 652, 583, 712, 366, 712, 838,
 )  # fmt: skip
-_OTHER = 850
-_WIDE = 1000
+_SIGNS = dict.fromkeys("·–‘’“”µ±×÷≤≥°²³§¹½¼¾•€£¥−", 850)
+_SMALL_LETTER, _OTHER, _WIDE = 1060, 1250, 1000
 
 
 @lru_cache(maxsize=4096)
@@ -38,14 +38,19 @@ def is_wide(character: str) -> bool:
 def width(text: str, size: float, bold: bool = False) -> float:
     """An upper bound of the width [pt]."""
     table = _BOLD if bold else _REGULAR
-    total = 0
-    for character in text:
-        code = ord(character)
-        if 32 <= code < 127:
-            total += table[code - 32]
-        elif not unicodedata.combining(character):
-            total += _WIDE if is_wide(character) else _OTHER
-    return total * size / 1000
+    return sum(_advance(character, table) for character in text) * size / 1000
+
+
+@lru_cache(maxsize=8192)
+def _advance(character: str, table: tuple[int, ...]) -> int:
+    bare = unicodedata.normalize("NFD", character)[0]
+    if " " <= bare <= "~":
+        return table[ord(bare) - 32]
+    if unicodedata.combining(character):
+        return 0
+    if is_wide(character):
+        return _WIDE
+    return _SIGNS.get(character) or (_SMALL_LETTER if character.islower() else _OTHER)
 
 
 def wrapped(text: str, size: float, room: float, bold: bool = False) -> list[str]:
@@ -94,13 +99,6 @@ def _fitting(text: str, size: float, room: float, bold: bool) -> int:
     return cut
 
 
-def runs(text: str) -> list[tuple[bool, str]]:
-    """The text in runs of one kind of font: (wide, characters)."""
-    found: list[tuple[bool, str]] = []
-    for character in text:
-        wide = is_wide(character)
-        if found and (found[-1][0] == wide or unicodedata.combining(character)):
-            found[-1] = (found[-1][0], found[-1][1] + character)
-        else:
-            found.append((wide, character))
-    return found
+def has_wide(text: str) -> bool:
+    """Whether a Chinese, Japanese or Korean font has to draw the text; such a font has Latin letters too."""
+    return any(map(is_wide, text))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recore.trade.documents.measure import runs, wrapped
+from recore.trade.documents.measure import has_wide, wrapped
 
 PAGE_WIDTH, PAGE_HEIGHT = 595.28, 841.89
 LEFT, RIGHT = 48.0, 547.28
 WIDTH = RIGHT - LEFT
-TOP, BOTTOM = 112.0, 784.0
+TOP, BOTTOM = 100.0, 786.0
 
 INK, SOFT, FAINT = "#1a1a1a", "#6b6b6b", "#b8b8b8"
 HAIR, RULE, HEAVY = 0.35, 0.6, 1.1
@@ -31,11 +31,12 @@ class Words:
     bold: bool = False
     colour: str = INK
     anchor: str = "start"
-    mono: bool = False
+    face: str = "sans"
 
     @property
-    def runs(self) -> list[tuple[bool, str]]:
-        return runs(self.text)
+    def font(self) -> str:
+        """One font for the whole line: where two are mixed, the renderer takes a third one for the rest."""
+        return "wide" if has_wide(self.text) else self.face
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Labels:
     def both(self, english: str, chinese: str) -> str:
         return f"{english}  {chinese}" if self.chinese and chinese else english
 
+    @property
+    def face(self) -> str:
+        """Font of every label, so that those without Chinese look like those with it."""
+        return "wide" if self.chinese else "sans"
+
     def stated(self, value: Any, name: str, written: Any = str) -> str:
         """The value as text; what is absent is said to be, and remembered."""
         if value is None:
@@ -130,15 +136,18 @@ def space(height: float) -> Block:
 
 def section(labels: Labels, english: str, chinese: str) -> Block:
     text = labels.both(english, chinese)
-    return Block(26.0, (Words(LEFT, 15.0, text, 9.6, bold=True), Rule(LEFT, 20.0, RIGHT, RULE)), keep=True)
+    title = Words(LEFT, 18.0, text, 9.2, bold=True, face=labels.face)
+    return Block(23.0, (title, Rule(LEFT, 23.0, RIGHT, RULE)), keep=True)
 
 
 def paragraph(text: str, size: float = BODY, colour: str = INK) -> list[Block]:
     """Running text; every line may begin a page."""
     step = size * LEADING
+    lines = wrapped(text, size, WIDTH)
+    found = [Block(step, (Words(LEFT, step - 0.1 * size, line, size, colour=colour),)) for line in lines]
     return [
-        Block(step, (Words(LEFT, step - 0.3 * size, line, size, colour=colour),))
-        for line in wrapped(text, size, WIDTH)
+        replace(found[0], height=step + 2, marks=tuple(replace(m, y=m.y + 2) for m in found[0].marks)),
+        *found[1:],
     ]
 
 
@@ -155,11 +164,11 @@ def parties(labels: Labels, entries: Sequence[tuple[str, str, Sequence[str]]]) -
     room = WIDTH / 2
     blocks = []
     for i in range(0, len(entries), 2):
-        marks: list[Mark] = [Rule(LEFT, 0.0, RIGHT)]
+        marks: list[Mark] = [Rule(LEFT, 0.0, RIGHT, HAIR, FAINT)] if i else []
         deepest = 0.0
         for n, (english, chinese, lines) in enumerate(entries[i : i + 2]):
             x, y = LEFT + n * room, 11.0
-            marks.append(Words(x, y, labels.both(english, chinese), LABEL, colour=SOFT))
+            marks.append(Words(x, y, labels.both(english, chinese), LABEL, colour=SOFT, face=labels.face))
             y += 3.5
             for k, text in enumerate(lines):
                 size = 9.4 if k == 0 else BODY
@@ -185,7 +194,7 @@ def table(labels: Labels, columns: Sequence[Column], rows: Sequence[Sequence[str
         for k, (column, text) in enumerate(zip(columns, row, strict=True)):
             size = SMALL if column.small else BODY
             room = edges[k + 1] - edges[k] - 8
-            y = 3.4
+            y = 3.4 + (BODY - size) * LEADING  # first lines stand on one base line
             for line in wrapped(text, size, room):
                 y += size * LEADING
                 x = edges[k + 1] - (2 if k == len(columns) - 1 else 6) if column.right else edges[k]
@@ -194,7 +203,7 @@ def table(labels: Labels, columns: Sequence[Column], rows: Sequence[Sequence[str
         depth += 4.8
         marks.append(Rule(LEFT, depth, RIGHT, HAIR, FAINT))
         blocks += _torn(Block(depth, tuple(marks), header=head))
-    return blocks
+    return [*blocks[:-1], replace(blocks[-1], keep=True)]  # no sum stands alone on a page
 
 
 def totals(labels: Labels, entries: Sequence[tuple[str, str, str]], *, last_is_sum: bool = True) -> Block:
@@ -206,7 +215,7 @@ def totals(labels: Labels, entries: Sequence[tuple[str, str, str]], *, last_is_s
         strong = last_is_sum and n == len(entries) - 1
         size = 10.2 if strong else BODY
         if strong:
-            y += 3.0
+            y += 5.0
             marks.append(Rule(left, y, RIGHT, RULE))
         y += size * LEADING + (3.4 if strong else 2.2)
         marks.append(
@@ -226,7 +235,7 @@ def signature(labels: Labels, who: Sequence[tuple[str, str]]) -> Block:
     for n, (english, chinese) in enumerate(who):
         x = LEFT + n * room
         marks.append(Rule(x, 46.0, x + room - 16, HAIR))
-        marks.append(Words(x, 55.0, labels.both(english, chinese), LABEL, colour=SOFT))
+        marks.append(Words(x, 55.0, labels.both(english, chinese), LABEL, colour=SOFT, face=labels.face))
     return Block(62.0, tuple(marks))
 
 
@@ -237,13 +246,13 @@ def _cells(labels: Labels, entries: Sequence[tuple[str, str, str]], room: float,
         x, y = LEFT + n * room, 2.6
         for line in wrapped(labels.both(english, chinese), LABEL, room - 8):
             y += LABEL * LEADING
-            marks.append(Words(x, y, line, LABEL, colour=SOFT))
+            marks.append(Words(x, y, line, LABEL, colour=SOFT, face=labels.face))
         y += 1.6
         for line in wrapped(value, BODY, room - 10):
             y += BODY * LEADING
             marks.append(_said(x, y, line, BODY, bold=bold))
         deepest = max(deepest, y)
-    return Block(deepest + 6, tuple(marks))
+    return Block(deepest + 5, tuple(marks))
 
 
 def _table_head(labels: Labels, columns: Sequence[Column], edges: Sequence[float]) -> Block:
@@ -256,7 +265,8 @@ def _table_head(labels: Labels, columns: Sequence[Column], edges: Sequence[float
         for line in [*words, *([column.chinese] if labels.chinese else [])]:
             y += LABEL * LEADING
             x = right if column.right else edges[k]
-            marks.append(Words(x, y, line, LABEL, colour=SOFT, anchor="end" if column.right else "start"))
+            anchor = "end" if column.right else "start"
+            marks.append(Words(x, y, line, LABEL, colour=SOFT, anchor=anchor, face=labels.face))
         deepest = max(deepest, y)
     marks.append(Rule(LEFT, deepest + 4, RIGHT, RULE))
     return Block(deepest + 4, tuple(marks))
