@@ -26,6 +26,7 @@ from recore.web import (
     passports,
     rule_editor,
     rules,
+    trade,
     verify,
 )
 from recore.web.issuer import Issuer
@@ -36,7 +37,7 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, jobs, api)
+NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, jobs, api)
 
 
 def create_app(
