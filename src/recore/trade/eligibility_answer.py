@@ -44,7 +44,7 @@ class Answer:
         """The rows of the questions that gave the verdict; without a fail, the cover rows too."""
         covers = [cover for decision in self.decisions for cover in decision.covers]
         rows = [reason.rule for reason in self.reasons if reason.answer is self.verdict]
-        return tuple([*rows, *([] if self.verdict is Verdict.FAIL else covers)])
+        return (*rows, *([] if self.verdict is Verdict.FAIL else covers))
 
     def expires_on(self, day: date) -> date | None:
         """The next day on which a row that the verdict rests on ends."""

@@ -50,7 +50,9 @@ def _pins(machines: Sequence[TradeMachine]) -> Iterator[Note]:
             yield Note("pin", f"machine {number}: {text}" if len(machines) > 1 else text)
 
 
-def _fields(machines: Sequence[TradeMachine], areas: Sequence[Area], computed: Sequence[str]) -> Iterator[Note]:
+def _fields(
+    machines: Sequence[TradeMachine], areas: Sequence[Area], computed: Sequence[str]
+) -> Iterator[Note]:
     read = {path for area in areas for path in area.reads}
     roots = {path.partition(".")[0] for path in read}
     for machine in machines:
@@ -58,7 +60,9 @@ def _fields(machines: Sequence[TradeMachine], areas: Sequence[Area], computed: S
             if name in computed:
                 yield Note("computed-field", f"the stated {name} is not used: it is computed here")
             elif name not in roots:
-                yield Note("unread-field", f"field {name!r} is not one of the listed ones, and no row reads it")
+                yield Note(
+                    "unread-field", f"field {name!r} is not one of the listed ones, and no row reads it"
+                )
         for name in machine.evidence:
             if f"evidence.{name}" not in read and "evidence" not in read:
                 yield Note("unread-evidence", f"evidence {name!r} is stated, and no row asks for it")
