@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
@@ -38,7 +39,7 @@ class RuleSet:
     rows: tuple[Rule, ...]
 
     def __init__(self, rows: Iterable[Rule]) -> None:
-        ordered = tuple(sorted(rows, key=lambda rule: (rule.rule_id, rule.version)))
+        ordered = tuple(sorted(rows, key=_order))
         for one, other in itertools.pairwise(ordered):
             if (one.rule_id, one.version) == (other.rule_id, other.version):
                 raise BadInput(
@@ -75,11 +76,47 @@ class RuleSet:
 
     def known(self, known_on: date | None = None) -> RuleSet:
         """The newest version of each row among those recorded up to and including a day (None: all)."""
-        newest: dict[str, Rule] = {}
-        for rule in self.rows:
-            if known_on is None or rule.recorded_at <= known_on:
-                newest[rule.rule_id] = rule
-        return RuleSet(newest.values())
+        recorded = self._recorded
+        place = len(recorded) if known_on is None else bisect.bisect_right(recorded, known_on)
+        if place not in self._as_known:
+            newest: dict[str, Rule] = {}
+            for rule in self.rows:
+                if place and rule.recorded_at <= recorded[place - 1]:
+                    newest[rule.rule_id] = rule
+            whole = len(newest) == len(self.rows)
+            self._as_known[place] = self if whole else RuleSet(newest.values())
+        return self._as_known[place]
+
+    @cached_property
+    def _recorded(self) -> list[date]:
+        """Days on which something was recorded: between two of them nothing new was known."""
+        return sorted({rule.recorded_at for rule in self.rows})
+
+    @cached_property
+    def _as_known(self) -> dict[int, RuleSet]:
+        return {}
+
+    @cached_property
+    def places(self) -> dict[str, tuple[Rule, ...]]:
+        """Rows by jurisdiction, in order."""
+        return _grouped(self.rows, lambda rule: rule.jurisdiction)
+
+    @cached_property
+    def domains(self) -> dict[str, tuple[Rule, ...]]:
+        """Rows by domain, in order."""
+        return _grouped(self.rows, lambda rule: rule.domain)
+
+    def within(self, jurisdictions: Iterable[str]) -> tuple[Rule, ...]:
+        """Rows of some jurisdictions, in order."""
+        known = frozenset(name for name in jurisdictions if name in self.places)
+        if known not in self._within:
+            rows = itertools.chain.from_iterable(self.places[name] for name in known)
+            self._within[known] = tuple(sorted(rows, key=_order))
+        return self._within[known]
+
+    @cached_property
+    def _within(self) -> dict[frozenset[str], tuple[Rule, ...]]:
+        return {}
 
     def only(self, rule_ids: Iterable[str]) -> RuleSet:
         """The newest version of each named row.
@@ -116,11 +153,11 @@ class RuleSet:
         jurisdiction : rows of this jurisdiction and of '*'
         facts : leaves out rows that concern something else; a row of which that is open stays
         """
+        known = self.known(known_on)
         return tuple(
             rule
-            for rule in self.known(known_on).rows
+            for rule in (known.rows if domain is None else known.domains.get(domain, ()))
             if rule.valid_on(as_of)
-            and domain in (None, rule.domain)
             and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
             and effect in (None, rule.effect)
             and (facts is None or rule.selector.match(facts).verdict is not Verdict.FAIL)
@@ -139,9 +176,8 @@ class RuleSet:
         return judge(
             [
                 rule
-                for rule in self.known(known_on).rows
-                if rule.domain == domain
-                and rule.effect in ("require", "block")
+                for rule in self.known(known_on).domains.get(domain, ())
+                if rule.effect in ("require", "block")
                 and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
             ],
             facts,
@@ -173,6 +209,17 @@ class RuleSet:
     def profiles(self) -> list[str]:
         """Names of the grading profiles that rows belong to."""
         return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
+
+
+def _order(rule: Rule) -> tuple[str, int]:
+    return rule.rule_id, rule.version
+
+
+def _grouped(rows: Iterable[Rule], name: Callable[[Rule], str]) -> dict[str, tuple[Rule, ...]]:
+    found: dict[str, list[Rule]] = {}
+    for rule in rows:
+        found.setdefault(name(rule), []).append(rule)
+    return {key: tuple(group) for key, group in found.items()}
 
 
 def load(path: Path | str | None = None) -> RuleSet:
