@@ -57,21 +57,21 @@ def cover(*questions: str, **more: object) -> dict[str, object]:
 
 
 def rows() -> RuleSet:
-    """Kenya passes young machines, Vietnam fails old ones, Libya's rows disagree, Chile has no row for age."""
+    """Iceland passes young machines, Madagascar fails old ones, Papua's rows disagree, Paraguay has no row for age."""
     return RuleSet(
         [
-            row("ke.cover", "KE", "coverage", "cover", **cover("age", "document")),
-            row("ke.age", "KE", "age", "require", **age(8)),
-            row("ke.doc.coc", "KE", "document", "document", **paper("pvoc_coc", stage="before shipment", issuer="inspection company")),
-            row("ke.charge.idf", "KE", "charge", "charge", params={"order": 1, "name": "idf", "kind": "ad_valorem", "base": "cif", "rate": 0.025}),
-            row("ke.charge.vat", "KE", "charge", "charge", params={"order": 2, "name": "vat", "kind": "ad_valorem", "base": "cif + idf", "rate": 0.16}),
-            row("vn.cover", "VN", "coverage", "cover", **cover("age")),
-            row("vn.age", "VN", "age", "require", **age(10), valid_to=SOON.isoformat()),
-            row("ly.cover", "LY", "coverage", "cover", **cover("age")),
-            row("ly.age.list", "LY", "age", "require", **age(7), conflicts_with=["ly.age.decree"]),
-            row("ly.age.decree", "LY", "age", "require", **age(15), conflicts_with=["ly.age.list"]),
-            row("cl.cover", "CL", "coverage", "cover", **cover("age", "prohibition")),
-            row("cl.ban", "CL", "prohibition", "block", predicate={"field": "use", "op": "==", "value": "road"}, selector={"family": ["truck"]}, valid_to=GONE.isoformat()),
+            row("is.cover", "IS", "coverage", "cover", **cover("age", "document")),
+            row("is.age", "IS", "age", "require", **age(8)),
+            row("is.doc.coc", "IS", "document", "document", **paper("pvoc_coc", stage="before shipment", issuer="inspection company")),
+            row("is.charge.idf", "IS", "charge", "charge", params={"order": 1, "name": "idf", "kind": "ad_valorem", "base": "cif", "rate": 0.025}),
+            row("is.charge.vat", "IS", "charge", "charge", params={"order": 2, "name": "vat", "kind": "ad_valorem", "base": "cif + idf", "rate": 0.16}),
+            row("mg.cover", "MG", "coverage", "cover", **cover("age")),
+            row("mg.age", "MG", "age", "require", **age(10), valid_to=SOON.isoformat()),
+            row("pg.cover", "PG", "coverage", "cover", **cover("age")),
+            row("pg.age.list", "PG", "age", "require", **age(7), conflicts_with=["pg.age.decree"]),
+            row("pg.age.decree", "PG", "age", "require", **age(15), conflicts_with=["pg.age.list"]),
+            row("py.cover", "PY", "coverage", "cover", **cover("age", "prohibition")),
+            row("py.ban", "PY", "prohibition", "block", predicate={"field": "use", "op": "==", "value": "road"}, selector={"family": ["truck"]}, valid_to=GONE.isoformat()),
         ]
     )  # fmt: skip
 
@@ -79,9 +79,9 @@ def rows() -> RuleSet:
 GOOD_TABLE = textwrap.dedent(
     """
     [[rule]]
-    rule_id = "pe.age.general"
+    rule_id = "bz.age.general"
     version = 1
-    jurisdiction = "PE"
+    jurisdiction = "BZ"
     domain = "age"
     title = "Machines are at most 9 years old"
     predicate = { field = "age_years", op = "<=", value = 9 }

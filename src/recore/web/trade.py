@@ -29,7 +29,8 @@ router = APIRouter(include_in_schema=False)
 METHOD = "trade.eligibility"
 ROW = "rule row: "
 SHIPPED, OWN = "shipped", "own"
-MOST_LINK_BYTES = 14_000
+ORDER = ("pass", "unknown", "fail")
+MOST_LINK_BYTES = 7_000
 SHOWN_REASONS = 60
 
 
@@ -77,6 +78,16 @@ class Asked:
         )
 
 
+def _brief(item: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table of verdicts with what is missing taken apart: rows, and facts of the machine."""
+    missing = [path for path in (item["missing"] or "").split("; ") if path]
+    return {
+        **item,
+        "no_row": [path.removeprefix(ROW) for path in missing if path.startswith(ROW)],
+        "facts": [path.removeprefix(EVIDENCE) for path in missing if not path.startswith(ROW)],
+    }
+
+
 def _day(told: dict[str, str], name: str) -> date | None:
     text = told.get(name, "").strip()
     try:
@@ -104,12 +115,18 @@ def trade(request: Request) -> Response:
         "rules": asked.rules,
         "own": len(workspace_of(request).rules.own().rows),
         "choices": machine_form.choices(asked.rule_set, asked.day),
-        "verdicts": sorted(verdicts, key=lambda item: item["country"]),
+        "verdicts": sorted(map(_brief, verdicts), key=lambda item: (ORDER.index(item["verdict"]), item["country"])),
         "counts": {word: sum(item["verdict"] == word for item in verdicts) for word in Verdict},
-        "outlines": {item["country"]: drawn[item["country"]] for item in verdicts if item["country"] in drawn},
+        "drawn": {
+            word: [item["country"] for item in verdicts if item["verdict"] == word and item["country"] in drawn]
+            for word in ORDER
+        },
+        "outlines": drawn,
         "box": world_map.view_box(),
         "address": address,
-        # so many links with so long an address would make the page heavy; the map then leads to the table
+        "hidden": [*asked.form.given.items(), *asked.settings.items()],
+        # so many links with so long an address would make the page heavy: then one form stands around the
+        # table, and the map leads to its rows
         "direct": len(address) * len(verdicts) <= MOST_LINK_BYTES,
         "error": error,
     }
