@@ -54,6 +54,7 @@ def environment(language: str) -> Environment:
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.filters |= {"bytes": size_text, "utc": time_text, "reading": reading, "ticks": ticks}
     env.filters |= {"facts": facts_text, "condition": in_words, "percent": percent}
+    env.filters["money"] = partial(money, language=language)
     env.filters["territory"] = partial(territory, language=language)
     env.globals |= {"version": __version__, "asset": asset, "languages": LANGUAGES, "themes": THEMES}
     return env
@@ -159,6 +160,16 @@ def percent(share: Any) -> str:
     if isinstance(share, bool) or not isinstance(share, int | float | Decimal):
         return str(share)
     return f"{(Decimal(str(share)) * 100).normalize():f} %"
+
+
+def money(amount: Any, language: str = "en") -> str:
+    """An amount to the cent, grouped as the reader writes numbers; a dash where none is stated."""
+    from babel.numbers import format_decimal
+
+    if amount in (None, ""):
+        return "–"
+    number = Decimal(repr(amount) if isinstance(amount, float) else str(amount))
+    return format_decimal(number, "#,##0.00", locale=language)
 
 
 def reading(quantity: Quantity) -> tuple[str, str, str]:

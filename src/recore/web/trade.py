@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,7 +23,7 @@ from recore.web.jobs import started
 from recore.web.machine_form import EVIDENCE, FACT
 from recore.web.pages import page
 from recore.web.receive import page_form, workspace_of
-from recore.workspace import NotFound
+from recore.workspace import JobRow, NotFound
 
 router = APIRouter(include_in_schema=False)
 METHOD = "trade.eligibility"
@@ -200,9 +200,15 @@ async def keep(request: Request) -> Response:
 
 
 def submitted(
-    request: Request, method: str, document: Any, parameters: dict[str, Any], rules: str, name: str = "machine.json"
-) -> Any:
-    """Keep a document as evidence and run a method on it in the background; its job.
+    request: Request,
+    method: str,
+    document: Any,
+    parameters: dict[str, Any],
+    rules: str,
+    name: str = "machine.json",
+    more: Sequence[str] = (),
+) -> JobRow:
+    """Keep a document as evidence and run a method on it, and on what is here already (`more`); the job.
 
     With own rows the rows themselves become a parameter, so that the finding can be made again anywhere.
     """
@@ -211,4 +217,4 @@ def submitted(
     evidence = workspace.evidence.add(io.BytesIO(jsonio.canonical(document)), name, capture)
     if rules == OWN and workspace.rules.own().rows:
         parameters = {**parameters, "rules": workspace.rules.book().rules.json()}
-    return workspace.submit_run(method, [evidence.sha256], parameters)
+    return workspace.submit_run(method, [evidence.sha256, *more], parameters)
