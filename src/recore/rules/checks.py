@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recore.errors import BadInput
+from recore.rules.cross_checks import cross_checks, meet
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
@@ -75,6 +76,9 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     problems += _identity(rows)
     for where, rule in rows:
         problems += [Problem(rule.rule_id, where, *found) for found in _about(rule)]
+    newest = {rule.rule_id: (where, rule) for where, rule in sorted(rows, key=lambda row: row[1].version)}
+    for rule, code, text, severity in cross_checks([rule for _, rule in newest.values()]):
+        problems.append(Problem(rule.rule_id, newest[rule.rule_id][0], code, text, severity))
     problems += _expiry(rows, day)
     problems += _overlaps(rows)
     return problems
@@ -118,7 +122,8 @@ def _about(rule: Rule) -> Iterator[_Found]:
         yield "clause", text, "error"
     if rule.evidence_level == UNVERIFIED:
         yield "unverified", "evidence level 5: is shown, and never decides alone", "note"
-    for expect in (Verdict.PASS, Verdict.FAIL):
+    # what asks nothing can refuse nothing
+    for expect in (Verdict.PASS, Verdict.FAIL) if rule.reads else (Verdict.PASS,):
         if not any(vector.expect is expect for vector in rule.test_vectors):
             yield "vectors", f"no test vector expects {expect}", "error"
     yield from _vectors(rule)
@@ -185,7 +190,7 @@ def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
     together: dict[Any, list[tuple[str, Rule]]] = defaultdict(list)
     for where, rule in rows:
         for there, other in together[_subject(rule)]:
-            if rule.rule_id == other.rule_id or not _meet(rule, other) or _alike(rule, other):
+            if rule.rule_id == other.rule_id or not meet(rule, other) or _alike(rule, other):
                 continue
             known = other.rule_id in rule.conflicts_with or rule.rule_id in other.conflicts_with
             proof = _disagreement(rule, other)
@@ -196,17 +201,12 @@ def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
         together[_subject(rule)].append((where, rule))
 
 
-def _meet(one: Rule, other: Rule) -> bool:
-    return (one.valid_to is None or other.valid_from <= one.valid_to) and (
-        other.valid_to is None or one.valid_from <= other.valid_to
-    )
-
-
 def _alike(one: Rule, other: Rule) -> bool:
-    return (one.predicate, one.effect, one.params) == (other.predicate, other.effect, other.params)
+    return (one.condition, one.effect, one.params) == (other.condition, other.effect, other.params)
 
 
 def _disagreement(one: Rule, other: Rule) -> str:
+    charges = one.effect == other.effect == "charge"
     for vector in (*one.test_vectors, *other.test_vectors):
         verdicts = {rule.rule_id: rule.answer(vector.given, vector.date).verdict for rule in (one, other)}
         if set(verdicts.values()) == {Verdict.PASS, Verdict.FAIL}:
@@ -214,4 +214,6 @@ def _disagreement(one: Rule, other: Rule) -> str:
                 " and ".join(f"{name} says {verdict}" for name, verdict in verdicts.items())
                 + " of one vector"
             )
+        if charges and set(verdicts.values()) == {Verdict.PASS}:
+            return "both charge one vector, and not the same"
     return ""

@@ -184,8 +184,7 @@ def cited(rule: Rule) -> str:
 
 
 def _in_force(rule: Rule, question: str, facts: Mapping[str, Any], day: date) -> bool:
-    concerned = rule.selector.match(facts).verdict is not Verdict.FAIL
-    return concerned and answers_question(rule, question, day)
+    return answers_question(rule, question, day) and rule.selector.match(facts).verdict is not Verdict.FAIL
 
 
 def _unanswered(question: str, day: date) -> Judgement:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from recore.rules.predicate import Verdict
@@ -39,10 +40,11 @@ def _rank(row: Rule, facts: Mapping[str, Any], day: date) -> tuple[str, float | 
         return fact, None
     if row.outcome(facts, day).verdict is not Verdict.PASS:
         return fact, None
-    known = {_plain(name): rank for name, rank in steps.items()}
-    rank = known.get(_plain(word))
+    wanted = _plain(word)
+    rank = next((rank for name, rank in steps.items() if _plain(str(name)) == wanted), None)
     return fact, rank if isinstance(rank, int | float) and not isinstance(rank, bool) else None
 
 
+@lru_cache(maxsize=10_000)
 def _plain(word: str) -> str:
     return "".join(word.split()).casefold()

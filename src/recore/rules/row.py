@@ -123,6 +123,8 @@ class Selector(Strict):
 
     def match(self, facts: Mapping[str, Any]) -> Outcome:
         """Whether the row concerns these facts; unknown where the fact to tell is absent."""
+        if not self.asked:
+            return _CONCERNED
         missing = []
         for name, places, wanted in self.asked:
             found = next((text for place in places if (text := word_at(place, facts)) is not None), None)
@@ -136,9 +138,10 @@ class Selector(Strict):
                 tuple(missing),
                 f"whether the row concerns this is open: {', '.join(missing)} is not stated",
             )
-        return Outcome(Verdict.PASS, (), "the row concerns this")
+        return _CONCERNED
 
 
+_CONCERNED = Outcome(Verdict.PASS, (), "the row concerns this")
 _PLACES: dict[str, tuple[str, ...]] = {
     "hs": ("machine.hs", "hs"),
     "condition": ("machine.condition", "condition"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from recore.finding import Note
 from recore.rules.charge import Charge
+from recore.rules.charge import plain as plain_name
 from recore.trade.charges import Candidate, ChargeBook
 from recore.trade.fx import Conversion
 from recore.trade.money import CENT, EXACT, ZERO, cents, plain
@@ -85,7 +86,7 @@ class Chain:
         return total
 
     def _amount(self, charge: Charge, amounts: Mapping[str, Decimal | None]) -> Decimal | None:
-        rate = Conversion() if not charge.currency else self.conversions.get(charge.currency)
+        rate = self.conversions.get(charge.currency) if charge.currency else Conversion()
         if rate is None:
             return None
         if charge.kind == "ad_valorem":
@@ -168,8 +169,7 @@ class Chain:
         ):
             if value is not None:
                 node[word] = plain(value)
-        conversion = self.conversions.get(charge.currency)
-        if charge.currency and conversion is not None:
+        if charge.currency and (conversion := self.conversions.get(charge.currency)) is not None:
             node["currency"] = charge.currency
             node["times"], node["over"] = plain(conversion.times), plain(conversion.over)
         return node
@@ -201,12 +201,12 @@ def unknown_bases(book: ChargeBook) -> list[Note]:
     """A base that names an amount which no row states: the row of it was lost, or comes later."""
     earlier = {"fob", "freight", "insurance", "cif", *book.absent}
     charged = {item.charge.name for group in book.charges for item in group}
-    stated = {rule.params.get("name") for rule in book.consulted}
+    stated = {plain_name(str(rule.params.get("name"))) for rule in book.consulted}
     notes = []
     for group in book.charges:
         for item in group:
             for _, name in item.charge.base:
-                if name in earlier or (name in stated and name not in charged):
+                if name in earlier or (plain_name(name) in stated and name not in charged):
                     continue  # what is refused already needs no second refusal
                 why = "comes later in the order" if name in charged else "is stated by no row"
                 text = f"{item.rule.rule_id}: the base of {item.charge.name} names {name}, which {why}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from recore.finding import Note
 from recore.rules import Rule, RuleSet, Verdict, areas_of
-from recore.rules.charge import Charge
+from recore.rules.charge import Charge, aligned, plain
 from recore.rules.judge import UNVERIFIED
 
 
@@ -78,13 +78,12 @@ def book(rules: RuleSet, facts: Mapping[str, Any], day: date, country: str) -> C
     known_ids = {rule.rule_id: rule for rule in rules.rows}
     wanted = _covered(found, covers, facts, day, country)
     groups: dict[str, list[Candidate]] = {}
-    for rule in rows:
-        charge = Charge.of(rule)
-        groups.setdefault(charge.name, []).append(Candidate(rule, charge))
-    for name, group in groups.items():
-        _one(found, name, group, known_ids, facts, day, wanted.get(name))
-    for name in sorted(set(wanted) - set(groups)):
-        text = f"{wanted[name].rule_id} counts {name} among the charges, and no row states it"
+    for rule, charge in zip(rows, aligned(map(Charge.of, rows)), strict=True):
+        groups.setdefault(charge.key, []).append(Candidate(rule, charge))
+    for key, group in groups.items():
+        _one(found, group[0].charge.name, group, known_ids, facts, day, wanted.get(key))
+    for key in sorted(set(wanted) - set(groups)):
+        text = f"{wanted[key].rule_id} counts {key} among the charges, and no row states it"
         found.refusals.append(Note("charge-missing", text))
     if not found.charges and not found.refusals and all(_elsewhere(rule, facts) for rule in rows):
         text = f"no charge row of {country} concerns this machine"
@@ -100,12 +99,14 @@ def _elsewhere(rule: Rule, facts: Mapping[str, Any]) -> bool:
 def _covered(
     found: ChargeBook, covers: list[Rule], facts: Mapping[str, Any], day: date, country: str
 ) -> dict[str, Rule]:
-    """Names that need an answer, each with the cover row that says so."""
+    """Names that need an answer, as they are compared, each with the cover row that says so."""
     wanted: dict[str, Rule] = {}
     outcomes = [(rule, rule.outcome(facts, day)) for rule in covers]
     for rule, outcome in outcomes:
         if outcome.verdict is Verdict.PASS:
-            wanted |= {str(name): rule for name in rule.params["charges"]}
+            wanted |= {plain(str(name)): rule for name in rule.params["charges"]}
+            for text in rule.params.get("not_held", ()):
+                found.flags.append(Note("not-held", f"{rule.rule_id} does not hold: {text}"))
     if wanted:
         return wanted
     if not covers:

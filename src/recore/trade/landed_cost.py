@@ -216,7 +216,7 @@ def _whole(
 
 def _by_block(costing: Costing) -> dict[str, Decimal]:
     """Known amounts by block of the Incoterms matrix."""
-    known: dict[str, Decimal] = dict(costing.quote.costs)
+    known: dict[str, Decimal] = {str(block): amount for block, amount in costing.quote.costs.items()}
     if costing.shipment is not None:
         known["main_carriage"] = costing.shipment.freight
         known["insurance"] = costing.shipment.start()["insurance"]
