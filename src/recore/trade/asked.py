@@ -62,8 +62,9 @@ class Area:
             for rule in here
             if rule.effect not in ("cover", "grade") and (rule.domain in asked or rule.question in asked)
         ]
-        ladders = [rule for rule in rules.rows if rule.domain == LADDER and rule not in rows]
-        return cls(place, RuleSet([*covers, *rows, *ladders]), domains)
+        read = {path for rule in (*covers, *rows) for path in rule.reads}
+        ladders = [rule for rule in rules.rows if rule.domain == LADDER and rule.params.get("fact") in read]
+        return cls(place, RuleSet({rule.rule_id: rule for rule in (*covers, *rows, *ladders)}.values()), domains)
 
     @cached_property
     def ladders(self) -> tuple[Rule, ...]:
