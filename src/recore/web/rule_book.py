@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -76,63 +77,61 @@ def state_on(rule: Rule, day: date) -> str:
     return "later" if day < rule.valid_from else "ended"
 
 
-_ALARMS: dict[tuple[str, date], list[Problem]] = {}
+_STANDING: dict[tuple[str, date], list[Problem]] = {}
+_LINES = re.compile(r" ?\([^()]*\.toml(, line \d+)?\)")
+_HERE = "here.toml"
+
+
+def standing(book: RuleBook, day: date) -> list[Problem]:
+    """What `recore rules check` says of all rows, shipped and own; kept until a row is added or the day ends."""
+    key = (book.rules.digest, day)
+    if key not in _STANDING:
+        _STANDING.clear()
+        _STANDING[key] = _checked({_HERE: book.rules.toml().encode()}, day)
+    return _STANDING[key]
 
 
 def alarms(book: RuleBook, day: date) -> list[Problem]:
     """Rows that have ended, or will within 90 days, and that no row follows."""
-    key = (book.rules.digest, day)
-    if key not in _ALARMS:
-        _ALARMS.clear()
-        _ALARMS[key] = [found for found in checked(book.rules.toml(), day=day) if found.code in ALARMS]
-    return _ALARMS[key]
+    return [found for found in standing(book, day) if found.code in ALARMS]
 
 
-def checked(
-    table: str | bytes, beside: RuleSet | None = None, *, name: str = "rows.toml", day: date | None = None
-) -> list[Problem]:
-    """What `recore rules check` finds wrong with a rule table, among the rows that it will stand beside.
+def checked(table: bytes, book: RuleBook, rules: Iterable[Rule], name: str = "rows.toml") -> list[Problem]:
+    """What is wrong with a table of new versions, and what they would make wrong elsewhere.
 
-    The problems of other rows are left out, unless one of these rows is a part of it.
+    Parameters
+    ----------
+    table : the table as TOML
+    book : the rows that it will stand beside
+    rules : the rows of the table, as far as they can be read; they replace all versions of the same rows
+    name : what the table is called
     """
+    new, day = {rule.rule_id for rule in rules}, today()
+    others = RuleSet(rule for rule in book.rules.rows if rule.rule_id not in new)
+    tables = {name: table} if not others.rows else {name: table, f"here/{_HERE}": others.toml().encode()}
+    known = {(found.rule_id, found.code, found.text) for found in standing(book, day)}
+    return [
+        found
+        for found in _checked(tables, day)
+        if found.file.startswith(name) or (found.rule_id, found.code, found.text) not in known
+    ]
+
+
+def _checked(tables: Mapping[str, bytes], day: date) -> list[Problem]:
+    """Check tables by name; places within them are left out of the texts, as nobody can open them."""
     with tempfile.TemporaryDirectory(prefix="recore-rules-") as folder:
-        file = Path(folder) / name
-        file.write_bytes(table.encode() if isinstance(table, str) else table)
-        if beside is not None and beside.rows:
-            # a folder of its own, so that no name of an upload can be the same
-            (Path(folder) / "beside").mkdir()
-            (Path(folder) / "beside" / "here.toml").write_text(beside.toml(), "utf-8")
-        found = check(folder, as_of=day or today())
-        inside = f"{folder}/"
+        for name, data in tables.items():
+            file = Path(folder) / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(data)
         return [
-            Problem(
-                problem.rule_id,
-                problem.file.replace(inside, ""),
-                problem.code,
-                problem.text.replace(f"{inside}beside/here.toml", "the rows here").replace(inside, ""),
-                problem.severity,
+            replace(
+                found,
+                file=found.file.replace(f"{folder}/", ""),
+                text=_LINES.sub("", found.text).replace(f"{folder}/", ""),
             )
-            for problem in found
-            if problem.file.startswith(str(file)) or f"({file}" in problem.text
+            for found in check(folder, as_of=day)
         ]
-
-
-def near(book: RuleBook, rules: Iterable[Rule]) -> RuleSet:
-    """Rows here that new versions of `rules` could be at odds with: of the same questions, names and references."""
-    new = tuple(rules)
-    places = {(rule.jurisdiction, rule.domain) for rule in new}
-    names = {rule.rule_id.casefold() for rule in new}
-    named = {other for rule in new for other in rule.conflicts_with}
-    return RuleSet(
-        rule
-        for rule in book.newest.values()
-        if rule.rule_id not in {row.rule_id for row in new}
-        and (
-            (rule.jurisdiction, rule.domain) in places
-            or rule.rule_id in named
-            or rule.rule_id.casefold() in names
-        )
-    )
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _answer(request: Request, rule_id: str | None, form: Form[Any]) -> Response:
 
 
 def _problems(book: RuleBook, rules: list[Rule]) -> list[Problem]:
-    return rule_book.checked(RuleSet(rules).toml(), rule_book.near(book, rules))
+    return rule_book.checked(RuleSet(rules).toml().encode(), book, rules)
 
 
 @router.get("/rules/import")
@@ -177,7 +177,9 @@ def _brought(request: Request, name: str, data: bytes, save: bool) -> Response:
     except BadInput as error:
         return _import_page(request, error=str(error), name=name)
     new, more = _new(rows, workspace.rules.book(), name)
-    problems += more
+    asked = {rule.rule_id for rule in new} | {item.rule_id for item in more}
+    here = {rule.rule_id for rule in rows} - asked  # what is here already is not judged again
+    problems = [*(item for item in problems if item.rule_id not in here), *more]
     known = len(rows) - len(new) - len(more)
     if any(item.severity == "error" for item in problems) or not save:
         return _import_page(request, problems=problems, name=name, known=known)
@@ -208,7 +210,7 @@ def tables(name: str, data: bytes, book: RuleBook) -> tuple[list[Rule], list[Pro
                     continue  # `checked` names it below, with all the others
         except BadInput as error:
             raise BadInput(error.what, where=name, right=error.right) from None
-    return rows, rule_book.checked(data, rule_book.near(book, rows), name=name)
+    return rows, rule_book.checked(data, book, rows, name)
 
 
 def _new(rows: list[Rule], book: RuleBook, name: str) -> tuple[list[Rule], list[Problem]]:
