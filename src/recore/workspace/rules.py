@@ -87,11 +87,6 @@ class OwnRules(Repository):
                     self._read = (count, RuleBook.of(self._rows(session), shipped()))
                 return self._read[1]
 
-    def next_version(self, rule_id: str) -> int:
-        """The number that the next version of a row gets."""
-        rule = self.book().newest.get(rule_id)
-        return rule.version + 1 if rule else 1
-
     def add(self, rows: Sequence[Rule]) -> list[Rule]:
         """Add versions, all of them or none; each is recorded today.
 
