@@ -300,7 +300,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         ) from None
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and a whole number too long to be read
         raise BadInput(f"not TOML: {error}", where=str(file)) from None
     except RecursionError:
         raise BadInput("nested too deeply", where=str(file)) from None
@@ -353,20 +353,21 @@ def _row_toml(row: dict[str, Any]) -> str:
         if name in _DAYS:
             lines.append(f"{name} = {value}")
         elif name == "test_vectors":
-            lines += [f"{name} = [", *(f"  {_toml(vector)}," for vector in value), "]"]
+            lines += [f"{name} = [", *(f"  {toml_value(vector)}," for vector in value), "]"]
         else:
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value of a row as TOML writes it, in one line."""
     if isinstance(value, dict):
         inner = ", ".join(
-            f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()
+            f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}" for key, item in value.items()
         )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
