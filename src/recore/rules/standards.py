@@ -40,13 +40,12 @@ def cited(text: str, standards: Iterable[Rule], day: date) -> Iterator[Rule]:
 def abolished(rows: Iterable[Rule], day: date, standards: RuleSet | None = None) -> list[str]:
     """For every rule row that rests on an abolished standard, a sentence that says so."""
     dead = [row for row in register(standards) if row.params.get("status") == "abolished"]
-    found = []
-    for rule in rows:
-        if rule.domain == DOMAIN:
-            continue
-        for row in cited(f"{rule.legal_basis} {rule.source.title}", dead, day):
-            found.append(f"row {rule.rule_id} cites {told(row)}")
-    return found
+    return [
+        f"row {rule.rule_id} cites {told(row)}"
+        for rule in rows
+        if rule.domain != DOMAIN
+        for row in cited(f"{rule.legal_basis} {rule.source.title}", dead, day)
+    ]
 
 
 def told(row: Rule) -> str:

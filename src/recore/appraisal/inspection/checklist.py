@@ -77,6 +77,7 @@ def checklist(
     when = day or found.recorded
     items = [item for item in found.items if item.rule.valid_on(when)]
     known = families(rows, profile)
+    sections = _sections(found, items)
     document = {
         "format": FORMAT,
         "profile": profile,
@@ -85,14 +86,14 @@ def checklist(
         "version": found.rules.digest,
         "day": when.isoformat(),
         "machine": machine.model_dump(mode="json", exclude_none=True) if machine else {},
-        "sections": _sections(found, items),
+        "sections": sections,
     }
     return Checklist(
         family=found.family,
         items=_pieces(len(items)),
         stop_items=_pieces(sum(item.params.stop for item in items)),
         photos=_pieces(sum(item.params.photo.needed == "always" for item in items)),
-        sections=tuple(section["id"] for section in document["sections"]),
+        sections=tuple(section["id"] for section in sections),
         families=tuple(entry["family"] for entry in known[:64]),
         rules_sha256=found.rules.digest,
         checklist=document,
@@ -108,7 +109,9 @@ def _family(machine: TradeMachine | None, family: str, rules: RuleSet, profile: 
         raise BadInput("the machine family is not stated", where="family", right=f"one of: {there}")
     if stated and family and stated.casefold() != family.casefold():
         raise BadInput(
-            f"the machine is a {stated!r}, the parameter says {family!r}", where="family", right="give one of them"
+            f"the machine is a {stated!r}, the parameter says {family!r}",
+            where="family",
+            right="give one of them",
         )
     return family or stated
 

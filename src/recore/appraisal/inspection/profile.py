@@ -241,9 +241,7 @@ def profile_of(rules: RuleSet, profile: str, family: str) -> Profile:
     known = rules.known()
     rows = [rule for rule in known.rows if rule.domain in (DOMAIN, SECTIONS) and rule.names_profile(profile)]
     if not rows:
-        names = {
-            name for rule in known.rows if rule.domain == DOMAIN for name in rule.selector.profile or ()
-        }
+        names = {name for rule in known.rows if rule.domain == DOMAIN for name in rule.selector.profile or ()}
         raise BadInput(
             f"there is no inspection profile {profile!r}",
             where="profile",
@@ -271,8 +269,12 @@ def _canonical(rows: list[Rule], profile: str, family: str) -> str:
         import difflib
 
         near = difflib.get_close_matches(family.strip().casefold(), named, n=3, cutoff=0.6)
-        right = f"near it: {', '.join(near)}" if near else f"there are: {', '.join(sorted(set(named.values())))}"
+        right = (
+            f"near it: {', '.join(near)}" if near else f"there are: {', '.join(sorted(set(named.values())))}"
+        )
         raise BadInput(
-            f"the profile {profile!r} has no check-list for the family {family!r}", where="family", right=right
+            f"the profile {profile!r} has no check-list for the family {family!r}",
+            where="family",
+            right=right,
         )
     return found
