@@ -14,6 +14,7 @@ from recore.errors import BadInput
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
+from recore.rules.standards import abolished
 from recore.rules.table import entries, files, parse
 
 NOTICE = timedelta(days=90)
@@ -75,6 +76,7 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     problems += _identity(rows)
     for where, rule in rows:
         problems += [Problem(rule.rule_id, where, *found) for found in _about(rule)]
+    problems += _abolished(rows, day)
     problems += _expiry(rows, day)
     problems += _overlaps(rows)
     return problems
@@ -173,6 +175,13 @@ def _expiry(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
                 days = (rule.valid_to - day).days
                 text = f"expires in {days} days, on {rule.valid_to}, and no row follows it"
                 yield Problem(rule.rule_id, where, "expiring", text, "warning")
+
+
+def _abolished(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+    """Rows that rest on a standard which the register knows as abolished."""
+    places = {id(rule): where for where, rule in rows}
+    for rule, text in abolished((rule for _, rule in rows), day):
+        yield Problem(rule.rule_id, places[id(rule)], "standard", text, "warning")
 
 
 def _subject(rule: Rule) -> Any:

@@ -37,11 +37,11 @@ def cited(text: str, standards: Iterable[Rule], day: date) -> Iterator[Rule]:
             yield row
 
 
-def abolished(rows: Iterable[Rule], day: date, standards: RuleSet | None = None) -> list[str]:
-    """For every rule row that rests on an abolished standard, a sentence that says so."""
+def abolished(rows: Iterable[Rule], day: date, standards: RuleSet | None = None) -> list[tuple[Rule, str]]:
+    """Rule rows that rest on an abolished standard, each with a sentence that says so."""
     dead = [row for row in register(standards) if row.params.get("status") == "abolished"]
     return [
-        f"row {rule.rule_id} cites {told(row)}"
+        (rule, f"row {rule.rule_id} cites {told(row)}")
         for rule in rows
         if rule.domain != DOMAIN
         for row in cited(f"{rule.legal_basis} {rule.source.title}", dead, day)

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 from recore.appraisal.claim.record import ProcessRecord
 from recore.appraisal.claim.words import NONE, ConditionWord, Words, decide_words
+from recore.appraisal.listed import listed
 from recore.method import Artifact, Evidence, Note, Tolerance, method
 from recore.rules import Decision, RuleSet, Verdict, shipped
 from recore.rules.standards import abolished, cited, register, told
-
-LISTED = 64
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ def claim(
         granted=granted,
         wanted=word.name if word else NONE,
         wanted_verdict=str(word.decision.verdict if word else Verdict.UNKNOWN),
-        may_say=tuple(one.name for one in decided.words if one.granted)[:LISTED],
+        may_say=listed(one.name for one in decided.words if one.granted),
         process_verdict=str(decided.process.verdict if decided.process else Verdict.UNKNOWN),
-        missing=tuple(missing)[:LISTED],
+        missing=listed(missing),
         rules_sha256=decided.rules.digest,
         reasons=_reasons(decided),
         flags=(
@@ -152,11 +151,17 @@ def _reasons(decided: Words) -> Any:
 def _flags(record: ProcessRecord, decided: Words, word: ConditionWord | None, granted: str) -> list[Note]:
     notes = []
     if word is not None and not word.granted:
-        against = [answer for answer in word.decision.answers if answer.judgement.verdict is not Verdict.PASS]
-        texts = "; ".join(f"{answer.question}: {answer.judgement.text}" for answer in against)
-        said = (
-            f"{word.name!r} may not be said; {granted!r} is what the record allows: {texts or 'not covered'}"
-        )
+        against = [one for one in word.decision.answers if one.judgement.verdict is not Verdict.PASS]
+        failed = [
+            f"{one.question} ({one.judgement.text})"
+            for one in against
+            if one.judgement.verdict is Verdict.FAIL
+        ]
+        unknown = [one.question for one in against if one.judgement.verdict is Verdict.UNKNOWN]
+        why = [f"not met: {'; '.join(failed)}"] if failed else []
+        why += [f"not proven: {', '.join(unknown)}"] if unknown else []
+        why += [] if word.decision.covers else ["no row in force says what the word needs"]
+        said = f"{word.name!r} may not be said; what the record allows is {granted!r}; {'; '.join(why)}"
         notes.append(Note("downgraded", said))
     rejected = [name for name, gate in record.gates.items() if gate.result == "reject"]
     if rejected:
@@ -199,4 +204,4 @@ def _standards(rules: RuleSet, day: date) -> list[Note]:
             f"shaped after texts that were not at hand; requirements are our own words: {'; '.join(unread)}"
         )
         notes.append(Note("text-not-obtained", text))
-    return [*notes, *(Note("abolished-standard", text) for text in abolished(rules.rows, day))]
+    return [*notes, *(Note("abolished-standard", text) for _, text in abolished(rules.rows, day))]

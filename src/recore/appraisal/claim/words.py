@@ -112,7 +112,9 @@ def decide_words(record: ProcessRecord, rules: RuleSet) -> Words:
     ]
     gates = [rule for rule in rows if rule.effect == "cover" and rule.domain == PROCESS]
     process = decide(RuleSet([*asking, *gates]), facts, record.day, "*", domains=()) if gates else None
-    return Words(tuple(sorted(words, key=lambda word: (word.rank, word.name))), process, RuleSet(rows))
+    return Words(
+        tuple(sorted(words, key=lambda word: (word.rank < 0, word.rank, word.name))), process, RuleSet(rows)
+    )
 
 
 def _covers(rows: list[Rule]) -> Iterator[tuple[Rule, _WordParams]]:

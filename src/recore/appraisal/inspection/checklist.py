@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from recore.appraisal.inspection.profile import DEFAULT_PROFILE, Item, Profile, families, profile_of
+from recore.appraisal.listed import listed
 from recore.errors import BadInput
 from recore.method import Artifact, Note, Tolerance, method
 from recore.model.trade import TradeMachine
@@ -93,8 +94,8 @@ def checklist(
         items=_pieces(len(items)),
         stop_items=_pieces(sum(item.params.stop for item in items)),
         photos=_pieces(sum(item.params.photo.needed == "always" for item in items)),
-        sections=tuple(section["id"] for section in sections),
-        families=tuple(entry["family"] for entry in known[:64]),
+        sections=listed(section["id"] for section in sections),
+        families=listed(entry["family"] for entry in known),
         rules_sha256=found.rules.digest,
         checklist=document,
         table=_table(found, items, language),
@@ -199,4 +200,4 @@ def _flags(profile: Profile, items: list[Item], day: date) -> list[Note]:
     if not any(rule.valid_on(day) for rule in profile.covers):
         text = f"no row in force on {day} says what the inspection of this family needs: no verdict can come of it"
         notes.append(Note("family-without-row", text))
-    return [*notes, *(Note("abolished-standard", text) for text in abolished(profile.rules.rows, day))]
+    return [*notes, *(Note("abolished-standard", text) for _, text in abolished(profile.rules.rows, day))]

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 from recore.appraisal.inspection.judgement import Judged, Judgement, Tally, judge_inspection
 from recore.appraisal.inspection.profile import Profile, profile_of
 from recore.appraisal.inspection.record import Inspection
+from recore.appraisal.listed import listed
 from recore.method import Artifact, Evidence, Note, Tolerance, method
 from recore.quantity import Quantity
 from recore.rules import RuleSet, Verdict, shipped
 from recore.rules.standards import abolished
-
-LISTED = 64
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ def evaluate(
     return Evaluation(
         verdict=str(judged.verdict()),
         stop_verdict=str(judged.verdict(stop_only=True)),
-        stop_failed=tuple(failed[:LISTED]),
-        stop_open=tuple(open_ones[:LISTED]),
+        stop_failed=listed(failed),
+        stop_open=listed(open_ones),
         score=tally.text(),
         asked=_pieces(tally.asked),
         answered=_pieces(tally.answered),
@@ -111,7 +110,7 @@ def evaluate(
         photos_missing=_pieces(len(unproven)),
         photos_not_bound=_pieces(len(unbound)),
         structural_condition=condition,
-        missing=judged.missing[:LISTED],
+        missing=listed(judged.missing),
         rules_sha256=profile.rules.digest,
         form=_form(profile, inspection, judged, digests, sections),
         reasons=_reasons(judged, digests),
@@ -184,9 +183,9 @@ def _structure(judged: Judgement) -> tuple[str | None, list[Note]]:
 
 def _sections(profile: Profile, judged: Judgement) -> list[dict[str, Any]]:
     rows = []
-    listed = {item.section for item in judged.items}
+    present = {item.section for item in judged.items}
     titles = {section.id: (section.title_en, section.title_zh) for section in profile.sections.values()}
-    for name in [*(known for known in titles if known in listed), *sorted(listed - titles.keys())]:
+    for name in [*(known for known in titles if known in present), *sorted(present - titles.keys())]:
         own = [item for item in judged.items if item.section == name]
         english, chinese = titles.get(name, (name, name))
         rows.append({"section": name, "title_en": english, "title_zh": chinese, **asdict(Tally.of(own))})
@@ -367,5 +366,5 @@ def _other_flags(profile: Profile, inspection: Inspection, judged: Judgement) ->
         )
     return [
         *notes,
-        *(Note("abolished-standard", text) for text in abolished(profile.rules.rows, inspection.day)),
+        *(Note("abolished-standard", text) for _, text in abolished(profile.rules.rows, inspection.day)),
     ]
