@@ -15,6 +15,7 @@ from recore.rules.cross_checks import cross_checks, meet
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
+from recore.rules.standards import abolished
 from recore.rules.table import entries, files, parse
 
 NOTICE = timedelta(days=90)
@@ -79,6 +80,7 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     newest = {rule.rule_id: (where, rule) for where, rule in sorted(rows, key=lambda row: row[1].version)}
     for rule, code, text, severity in cross_checks([rule for _, rule in newest.values()]):
         problems.append(Problem(rule.rule_id, newest[rule.rule_id][0], code, text, severity))
+    problems += _abolished(rows, day)
     problems += _expiry(rows, day)
     problems += _overlaps(rows)
     return problems
@@ -178,6 +180,13 @@ def _expiry(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
                 days = (rule.valid_to - day).days
                 text = f"expires in {days} days, on {rule.valid_to}, and no row follows it"
                 yield Problem(rule.rule_id, where, "expiring", text, "warning")
+
+
+def _abolished(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+    """Rows that rest on a standard which the register knows as abolished."""
+    places = {id(rule): where for where, rule in rows}
+    for rule, text in abolished((rule for _, rule in rows), day):
+        yield Problem(rule.rule_id, places[id(rule)], "standard", text, "warning")
 
 
 def _subject(rule: Rule) -> Any:

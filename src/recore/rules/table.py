@@ -208,7 +208,9 @@ class RuleSet:
 
     def profiles(self) -> list[str]:
         """Names of the grading profiles that rows belong to."""
-        return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
+        return sorted(
+            {name for rule in self.rows if rule.effect == "grade" for name in rule.selector.profile or ()}
+        )
 
 
 def _order(rule: Rule) -> tuple[str, int]:
