@@ -17,6 +17,7 @@ from recore.rules import RuleSet, shipped
 from recore.trade.loading import tables
 from recore.trade.loading.cargo import MOST_CONTAINERS, MOST_PIECES, Container, Item, Items
 from recore.trade.loading.known import Known, completed, lost_slots
+from recore.trade.loading.picture import draw
 from recore.trade.loading.plan import REASONS, Loaded, Shipment, plan
 from recore.trade.loading.securing import Transport, secured
 from recore.trade.loading.space import room_of
@@ -300,3 +301,8 @@ def _result(
         shipment=shipment,
         cargo=cargo,
     )
+
+
+@load_plan.plot
+def _picture(result: LoadPlan) -> dict[str, Any]:
+    return draw(result.shipment, result.cargo)

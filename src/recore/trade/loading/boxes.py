@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recore.method import Progress
 from recore.trade.loading.balance import balanced, within_limits
@@ -59,11 +60,14 @@ def load_boxes(
     ]
     if not kinds:
         return Boxed(empty(), 0, False, {}, capped)
+    payload = max(0.0, room.cargo_kg)
+    if room.floor_kg_per_m is not None:
+        payload = min(payload, room.floor_kg_per_m * room.length / 1000)
     packing = pack(
         (room.length, width, room.height),
         kinds,
         seconds=seconds,
-        payload_kg=max(0.0, room.cargo_kg),
+        payload_kg=payload,
         seed=seed,
         work=work,
         progress=progress,
@@ -182,15 +186,26 @@ def _lightened(load: Load, items: Sequence[Item], limit: float, why: dict[int, s
         excess = float(pressure[covers & stays].sum()) - limit * (1 + ROUNDING)
         while excess > 0:
             carried = np.bincount(below[stays[above]], minlength=len(load)) > 0
-            free = np.flatnonzero(covers & stays & ~carried & (pressure > 0))
+            piled = _piled(covers & stays, below, above) & stays & ~carried
+            free = np.flatnonzero(piled & covers & (pressure > 0))
             if not len(free):
-                # only weightless pieces are on top: they go first
-                free = np.flatnonzero(covers & stays & ~carried)
+                # what stands on the pieces over this section goes first
+                free = np.flatnonzero(piled)
             pick = free[int(np.argmin(np.abs(pressure[free] - excess)))]
             stays[pick] = False
             why[int(load.item[pick])] = "floor"
-            excess -= float(pressure[pick])
+            excess -= float(pressure[pick]) if covers[pick] else 0.0
     return load.only(stays)
+
+
+def _piled(marked: NDArray[np.bool_], below: Ints, above: Ints) -> NDArray[np.bool_]:
+    """The marked pieces and all that stands on them, directly or not."""
+    reached = marked.copy()
+    while True:
+        more = above[reached[below]]
+        if reached[more].all():
+            return reached
+        reached[more] = True
 
 
 def _trimmed(load: Load, mass: Floats, room: Room, why: dict[int, str]) -> Load:

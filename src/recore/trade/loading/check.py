@@ -83,15 +83,15 @@ def check(load: Load, items: Sequence[Item], room: Room) -> Verdicts:
 def inside(box: Ints, room: Room) -> NDArray[np.bool_]:
     """Which pieces stay within the room."""
     x, y, z, dx, dy, dz = box.T
-    good = (x >= 0) & (x + dx <= room.length) & (z >= 0)
+    good: NDArray[np.bool_] = (x >= 0) & (x + dx <= room.length) & (z >= 0)
     if not room.open_top:
         good &= z + dz <= room.height
     within = (y >= 0) & (y + dy <= room.width)
     if room.open_sides:
         # centred to the millimetre
-        wide = (dy > room.width) & (np.abs(2 * y + dy - room.width) <= 1)
-        return good & (within | wide)
-    return good & within
+        within |= (dy > room.width) & (np.abs(2 * y + dy - room.width) <= 1)
+    good &= within
+    return good
 
 
 def overlaps(box: Ints) -> bool:

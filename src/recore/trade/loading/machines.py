@@ -8,6 +8,7 @@ same documents give the same plan everywhere.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,10 +95,8 @@ class _Search:
         volumes = [_volume(self.items[k]) for k in order]
         self.rest = [sum(volumes[i:]) for i in range(len(order) + 1)]
         self.placed: list[tuple[int, int, int, int, int, int, int, Pose]] = []
-        try:
+        with contextlib.suppress(_Enough):
             self._branch(0, 0, 0.0, None)
-        except _Enough:
-            pass
 
     def _branch(self, at: int, volume: int, mass: float, last: tuple[int, int, int, int] | None) -> None:
         """`last`: where the equal piece before this one went, or (-1, …) if it stayed behind."""

@@ -177,12 +177,12 @@ def secured(
     for _, k, _ in standing:
         if items[k].id not in frictions:
             frictions[items[k].id] = _friction(items[k], known, notes)
-    for container, k, pose in standing:
-        for transport, row in rows.items():
-            for direction in DIRECTIONS:
-                held.append(
-                    _held(container, items[k], pose, transport, direction, row, frictions[items[k].id], known)
-                )
+    held += [
+        _held(container, items[k], pose, transport, direction, row, frictions[items[k].id], known)
+        for container, k, pose in standing
+        for transport, row in rows.items()
+        for direction in DIRECTIONS
+    ]
     verdicts: dict[str, Answer] = {}
     for transport in transports:
         answers: list[Answer] = [one.verdict for one in held if one.transport == transport]
