@@ -26,6 +26,10 @@ Whole = Annotated[int, Field(ge=0, le=2**53)]
 _EVERY: tuple[Transport, ...] = ("road", "rail", "sea-A", "sea-B", "sea-C")
 
 
+def _quiet(share: float, doing: str) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class LoadPlan:
     """A plan over one or more containers; with several, masses, overs and work are lists in their order.
@@ -93,7 +97,7 @@ def load_plan(
     transport: Annotated[tuple[Transport, ...], Field(max_length=5)] = _EVERY,
     shipment_date: Day | None = None,
     rules: RuleSet | None = None,
-    progress: Progress,
+    progress: Progress = _quiet,
 ) -> LoadPlan:
     """Legal load plan for machines and boxes, with centre of gravity, lashing, VGM and lost slots.
 

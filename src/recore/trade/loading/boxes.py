@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from recore.method import Progress
 from recore.trade.loading.balance import balanced, within_limits
 from recore.trade.loading.cargo import Item
 from recore.trade.loading.check import ROUNDING, off_centre, spans
-from recore.trade.loading.space import Floats, Ints, Load, Room, empty, poses
+from recore.trade.loading.space import Floats, Ints, Load, Room, empty, joined, poses
 
 MOST_BOXES = 20_000
 
@@ -38,33 +39,35 @@ def load_boxes(
     counts: Sequence[int],
     room: Room,
     *,
+    first: Load,
     seconds: float,
     seed: int,
     work: int | None,
     progress: Progress | None = None,
 ) -> Boxed:
-    """Fill a room with boxes; the result keeps every limit."""
+    """Fill a room with boxes behind what stands there first; the result keeps every limit."""
     from recore.trade.packing import BoxKind, pack
 
-    width = _passable_width(items, counts, room)
-    offered, capped = _offered(items, counts, room, width)
+    taken = np.bincount(first.item, minlength=len(items))
+    counts = [count - int(gone) for count, gone in zip(counts, taken, strict=True)]
+    rest, start = _behind(first, items, room)
+    if rest is None:
+        return Boxed(first, 0, False, {}, False)
+    width = _passable_width(items, counts, rest)
+    offered, capped = _offered(items, counts, rest, width)
     kinds = [
         BoxKind(
-            items[k].whole_mm,
-            many,
-            _upright(items[k], room, width),
-            items[k].mass_kg,
-            items[k].stackable,
+            items[k].whole_mm, many, _upright(items[k], rest, width), items[k].mass_kg, items[k].stackable
         )
         for k, many in offered
     ]
     if not kinds:
-        return Boxed(empty(), 0, False, {}, capped)
-    payload = max(0.0, room.cargo_kg)
-    if room.floor_kg_per_m is not None:
-        payload = min(payload, room.floor_kg_per_m * room.length / 1000)
+        return Boxed(first, 0, False, {}, capped)
+    payload = max(0.0, rest.cargo_kg)
+    if rest.floor_kg_per_m is not None:
+        payload = min(payload, rest.floor_kg_per_m * rest.length / 1000)
     packing = pack(
-        (room.length, width, room.height),
+        (rest.length, width, rest.height),
         kinds,
         seconds=seconds,
         payload_kg=payload,
@@ -72,11 +75,28 @@ def load_boxes(
         work=work,
         progress=progress,
     )
-    rows = packing.placements
-    load = _as_load(rows, np.array([k for k, _ in offered], np.int64), items)
+    load = _as_load(packing.placements, np.array([k for k, _ in offered], np.int64), items)
     done = sum(packing.packed) == sum(kind.count for kind in kinds)
-    load, taken_off = repaired(load, items, room)
+    front = first.moved(x=-int(first.box[:, 0].min(initial=room.length))) if len(first) else first
+    load, taken_off = repaired(joined(front, load.moved(x=start)), items, room)
     return Boxed(load, packing.work, work is None and not done, taken_off, capped)
+
+
+def fits_as_box(item: Item, room: Room) -> bool:
+    """Whether a piece stands wholly inside the room."""
+    return bool(_fitting(item, room, room.width))
+
+
+def _behind(first: Load, items: Sequence[Item], room: Room) -> tuple[Room | None, int]:
+    """The room that is left beyond what stands first, and where it begins."""
+    if not len(first):
+        return room, 0
+    low, high = int(first.box[:, 0].min()), int((first.box[:, 0] + first.box[:, 3]).max())
+    mass = sum(items[int(k)].mass_kg for k in first.item)
+    left = room.length - (high - low)
+    if left <= 0:
+        return None, 0
+    return replace(room, length=left, payload_kg=room.payload_kg - mass, cog_max_offset=None), high - low
 
 
 def _passable_width(items: Sequence[Item], counts: Sequence[int], room: Room) -> int:

@@ -45,7 +45,12 @@ class Item(_Open):
     cog_mm : centre of gravity from the corner, along the edges; not stated: the middle
     contact_length_mm : length of the tracks or skids along the first edge, in its middle; not stated: all of it
     friction : friction factor between the piece and the floor; or `contact`, a material pair of the rule rows
-    lashings, msl_kn, pretension_kn, angle_deg, across_deg, attach_mm : how it is lashed (see `securing`)
+    lashing, lashings : how it is lashed, and how many lashings act in each direction
+    msl_kn : maximum securing load of one; or breaking_kn and gear (web, chain, wire …), of which a rule row takes
+        a share
+    pretension_kn : tension of a top-over lashing
+    angle_deg, across_deg : to the floor, and on it to the direction that is secured
+    attach_mm : height of the fixing on the piece; not stated: that of its centre of gravity
     """
 
     id: Word
@@ -65,6 +70,8 @@ class Item(_Open):
     lashing: Literal["top-over", "direct", "loop"] | None = None
     lashings: Annotated[int, Field(ge=0, le=1000)] | None = None
     msl_kn: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    breaking_kn: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    gear: Word | None = None
     pretension_kn: Annotated[float, Field(gt=0, le=10_000)] | None = None
     angle_deg: Annotated[float, Field(ge=0, le=90)] | None = None
     across_deg: Annotated[float, Field(ge=0, le=90)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -25,7 +25,7 @@ class Known:
     used: dict[str, Rule] = field(default_factory=dict)
 
     def rows(self, domain: str, facts: Mapping[str, Any]) -> list[Rule]:
-        """Rows of a domain that apply to the facts; asking is consulting."""
+        """Rows of a domain that apply to the facts."""
         found = []
         for rule in self.rules.known().rows:
             if rule.domain != domain or rule.effect != "state":
@@ -34,13 +34,18 @@ class Known:
                 continue
             if rule.answer(facts, self.day or rule.valid_from).verdict is Verdict.PASS:
                 found.append(rule)
-                self.used[rule.rule_id] = rule
         return found
+
+    def newest(self, rows: Iterable[Rule]) -> Rule | None:
+        """The row that came into force last; taking it is consulting it."""
+        row = max(rows, key=lambda rule: rule.valid_from, default=None)
+        if row is not None:
+            self.used[row.rule_id] = row
+        return row
 
     def one(self, domain: str, question: str, facts: Mapping[str, Any]) -> Rule | None:
         """The newest row that answers a question."""
-        found = [rule for rule in self.rows(domain, facts) if rule.question == question]
-        return max(found, key=lambda rule: rule.valid_from, default=None)
+        return self.newest(rule for rule in self.rows(domain, facts) if rule.question == question)
 
     @property
     def digest(self) -> str:
@@ -51,8 +56,7 @@ class Known:
 def completed(container: Container, known: Known) -> tuple[Container, list[Note]]:
     """The container with what its row states filled in, and what was filled in."""
     where, notes = f"container {container.name!r}", []
-    rows = known.rows("container", {"container": {"name": container.name}})
-    row = max(rows, key=lambda rule: rule.valid_from, default=None)
+    row = known.newest(known.rows("container", {"container": {"name": container.name}}))
     stated = container.model_dump(exclude_none=True)
     if row is not None:
         wanted = [name for name in (*_FILLED, *_MORE) if name not in stated and name in row.params]

@@ -54,7 +54,6 @@ def draw(shipment: Shipment, items: Sequence[Item]) -> dict[str, Any]:
 
 
 def _in_space(one: Loaded, items: Sequence[Item], used: Sequence[int]) -> dict[str, Any]:
-    room = one.room
     faces: list[dict[str, Any]] = []
     order = _back_to_front(one.load.box)
     shown = order if len(order) <= BOXES else order[-BOXES:]
@@ -172,7 +171,7 @@ def _legend(used: Sequence[int], items: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-def _at(point: Sequence[float]) -> tuple[float, float]:
+def _at(point: Sequence[float] | Floats) -> tuple[float, float]:
     u, v = np.asarray(point, float) @ _SCREEN
     return float(u), float(v)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from recore.method import Progress
-from recore.trade.loading.boxes import load_boxes
+from recore.trade.loading.boxes import fits_as_box, load_boxes
 from recore.trade.loading.cargo import Item
 from recore.trade.loading.check import Verdicts, check
 from recore.trade.loading.machines import load_machines
-from recore.trade.loading.space import Load, Pose, Room, centre, poses, sideways
+from recore.trade.loading.space import Load, Pose, Room, centre, empty, poses, sideways
 
 FEW = 12
 REASONS = {
@@ -22,7 +22,6 @@ REASONS = {
     "length": "longer than the inner length in every allowed orientation",
     "width": "wider than the inner width in every allowed orientation",
     "height": "higher than the inner height in every allowed orientation",
-    "size": "no allowed orientation fits inside",
     "payload": "the payload is used up or the piece alone is heavier",
     "floor": "the line load of the floor would be exceeded",
     "axle": "an axle load is higher than the floor bears",
@@ -93,6 +92,7 @@ def plan(
                 items,
                 able,
                 room,
+                first=_bulky(items, able, room),
                 seconds=max(0.01, seconds / len(rooms) - 0.2),
                 seed=seed,
                 work=None if work is None else work[number],
@@ -112,6 +112,16 @@ def plan(
     return Shipment(tuple(loaded), left, capped)
 
 
+def _bulky(items: Sequence[Item], able: Sequence[int], room: Room) -> Load:
+    """What stands out of the room, loaded before the boxes; at most a dozen pieces, the largest first."""
+    wanted, spare = [0] * len(items), FEW
+    for k in sorted(range(len(items)), key=lambda k: -math.prod(items[k].whole_mm)):
+        if able[k] and not fits_as_box(items[k], room):
+            wanted[k] = min(able[k], spare)
+            spare -= wanted[k]
+    return load_machines(items, wanted, room)[0] if any(wanted) else empty()
+
+
 def obstacle(item: Item, room: Room) -> str:
     """Why a piece can never go into an empty room; '' where it can."""
     able = poses(item)
@@ -124,8 +134,9 @@ def obstacle(item: Item, room: Room) -> str:
     misses = [_misses(pose, item, room) for pose in able]
     able = tuple(pose for pose, missed in zip(able, misses, strict=True) if not missed)
     if not able:
-        common = set.intersection(*misses)
-        return next((name for name in ("length", "height", "width") if name in common), "size")
+        # the orientation that misses least tells most
+        least = min(misses, key=len)
+        return next(name for name in ("length", "height", "width") if name in least)
     if item.mass_kg > room.cargo_kg:
         return "payload"
     if room.axle_max_kg is not None and any(axle.load_kg > room.axle_max_kg for axle in item.axles):

@@ -33,6 +33,7 @@ G = 9.80665
 Transport = Literal["road", "rail", "sea-A", "sea-B", "sea-C"]
 Answer = Literal["pass", "fail", "unknown"]
 DIRECTIONS = ("forward", "backward", "sideways")
+_NOTHING = 1e-9
 _ORDER = {"fail": 0, "unknown": 1, "pass": 2}
 
 
@@ -133,14 +134,14 @@ def lashings_needed(
     if not force and not moment:
         return 0, ""
     if lashing.msl_kn is None or angle is None:
-        return None, "msl_kn and angle_deg of the lashings"
+        return None, "msl_kn (or breaking_kn and a gear that a row knows) and angle_deg of the lashings"
     pull = math.cos(math.radians(angle)) * math.cos(math.radians(lashing.across_deg))
     lift = math.sin(math.radians(angle))
     ends = 2 if lashing.kind == "loop" else 1
     high = lashing.attach_m if lashing.attach_m is not None else block.height_m
     against_sliding = ends * lashing.msl_kn * (pull + low * lift)
     against_tipping = ends * lashing.msl_kn * (pull * high + lift * width)
-    if (force and against_sliding <= 0) or (moment and against_tipping <= 0):
+    if (force and against_sliding < _NOTHING) or (moment and against_tipping < _NOTHING):
         return None, "another angle: these lashings do not act in this direction"
     return max(
         _whole(force / against_sliding) if force else 0, _whole(moment / against_tipping) if moment else 0
@@ -311,7 +312,7 @@ def _with_lashing(
         dynamic = float(row.params["share"])
     lashing = Lashing(
         item.lashing,
-        item.msl_kn,
+        None if item.lashing == "top-over" else _strength(item, facts, known),
         item.pretension_kn,
         item.angle_deg,
         item.across_deg or 0.0,
@@ -329,3 +330,12 @@ def _with_lashing(
         safety=safety,
         tip_push=tip_push,
     )
+
+
+def _strength(item: Item, facts: dict[str, str], known: Known) -> float | None:
+    """Maximum securing load: stated, or the share of the breaking strength that a row gives to the gear."""
+    if item.msl_kn is not None or item.breaking_kn is None or item.gear is None:
+        return item.msl_kn
+    row = known.one("lashing", "strength", facts)
+    share = None if row is None else row.params.get(item.gear)
+    return None if share is None else float(share) * item.breaking_kn

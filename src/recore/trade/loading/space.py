@@ -151,6 +151,16 @@ def empty() -> Load:
     return Load(np.zeros((0, 6), np.int64), np.zeros(0, np.int64), (), np.zeros((0, 3)))
 
 
+def joined(one: Load, other: Load) -> Load:
+    """Both loads as one."""
+    return Load(
+        np.concatenate([one.box, other.box]),
+        np.concatenate([one.item, other.item]),
+        one.pose + other.pose,
+        np.concatenate([one.cog, other.cog]),
+    )
+
+
 def sideways(pose: Pose, item: Item, room: Room) -> bool:
     """Whether a piece that is wider than the floor stands across although it would stand out less lengthways."""
     if pose.dy <= room.width or not room.open_sides:
