@@ -1,0 +1,1 @@
+"""What selling a used machine takes: grading, eligibility, duties, loading, finance."""

@@ -1,0 +1,1 @@
+"""Boxes of parts into one container."""
