@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from recore.trade.packing.kernel import Blocks
 Ints = NDArray[Any]
 
 MOST = 10_000
-FULL = 0.98
+CELLS = 4_000_000  # of the table of what each block needs
 
 
 @njit(cache=True)
@@ -47,43 +48,51 @@ def find(size: Ints, need: Ints, slots: Ints, lx: int, ly: int, lz: int, wanted:
 
 @njit(cache=True)
 def simple(
-    turned: Ints, owner: Ints, stacks: Ints, counts: Ints, limits: Ints,
+    turned: Ints, owner: Ints, stacks: Ints, counts: Ints, limits: Ints, pace: int,
     size: Ints, need: Ints, volume: Ints, top: Ints, made: Ints, slots: Ints,
 ) -> int:  # fmt: skip
-    """All rows, layers and stacks of one kind in one orientation; returns how many."""
+    """Rows, layers and stacks of one kind in one orientation; -1 when there is no room for all of them.
+
+    The numbers along an edge grow by `pace` per cent and end at the most that fit, so 100 means all.
+    """
     n = 0
     for o in range(turned.shape[0]):
         k = owner[o]
         dx, dy, dz = turned[o, 0], turned[o, 1], turned[o, 2]
-        for nx in range(1, min(counts[k], limits[0] // dx) + 1):
-            for ny in range(1, min(counts[k] // nx, limits[1] // dy) + 1):
-                high = min(counts[k] // (nx * ny), limits[2] // dz)
+        many_x = min(counts[k], limits[0] // dx)
+        nx = 1
+        while nx <= many_x:
+            many_y = min(counts[k] // nx, limits[1] // dy)
+            ny = 1
+            while ny <= many_y:
+                many_z = min(counts[k] // (nx * ny), limits[2] // dz)
                 if stacks[k] == 0:
-                    high = min(high, 1)
-                for nz in range(1, high + 1):
+                    many_z = 1
+                nz = 1
+                while nz <= many_z:
                     if n == size.shape[0]:
-                        return n
-                    for j in range(need.shape[1]):
-                        need[n, j] = 0
+                        return -1
+                    need[n, :] = 0
                     need[n, k] = nx * ny * nz
                     size[n, 0] = nx * dx
                     size[n, 1] = ny * dy
                     size[n, 2] = nz * dz
-                    old, at = find(size, need, slots, size[n, 0], size[n, 1], size[n, 2], need[n])
-                    if old >= 0:
-                        continue
-                    slots[at] = n
-                    volume[n] = size[n, 0] * size[n, 1] * size[n, 2]
-                    top[n, 0] = 0
-                    top[n, 1] = 0
-                    top[n, 2] = size[n, 0] * stacks[k]
-                    top[n, 3] = size[n, 1] * stacks[k]
-                    made[n, 0] = -1
-                    made[n, 1] = o
-                    made[n, 2] = nx
-                    made[n, 3] = ny
-                    made[n, 4] = nz
-                    n += 1
+                    twin, at = find(size, need, slots, size[n, 0], size[n, 1], size[n, 2], need[n])
+                    if twin < 0:
+                        slots[at] = n
+                        volume[n] = size[n, 0] * size[n, 1] * size[n, 2]
+                        top[n, :] = 0
+                        top[n, 2] = size[n, 0] * stacks[k]
+                        top[n, 3] = size[n, 1] * stacks[k]
+                        made[n, 0] = -1
+                        made[n, 1] = o
+                        made[n, 2] = nx
+                        made[n, 3] = ny
+                        made[n, 4] = nz
+                        n += 1
+                    nz = many_z if nz < many_z < nz * pace // 100 else max(nz + 1, nz * pace // 100)
+                ny = many_y if ny < many_y < ny * pace // 100 else max(ny + 1, ny * pace // 100)
+            nx = many_x if nx < many_x < nx * pace // 100 else max(nx + 1, nx * pace // 100)
     return n
 
 
@@ -221,47 +230,73 @@ class Made(NamedTuple):
                         yield kind, x + i * dx, y + j * dy, z + k * dz, dx, dy, dz
 
 
-def build(
-    limits: tuple[int, int, int], turned: Ints, owner: Ints, counts: Ints, stacks: Ints, masses: Ints,
-    most: int = MOST, full: float = FULL, rounds: int = 3, gamma: bool=True,
-) -> tuple[Blocks, Made]:  # fmt: skip
-    """All blocks worth trying, largest first."""
-    kinds = len(counts)
+@dataclass(frozen=True)
+class Stock:
+    """The boxes as arrays: orientations with the kind of each, and per kind how many, how heavy, whether to stack."""
+
+    limits: Ints
+    turned: Ints
+    owner: Ints
+    counts: Ints
+    stacks: Ints
+    masses: Ints
+
+
+def build(stock: Stock, full: float, rounds: int) -> tuple[Blocks, Made]:
+    """All blocks worth trying, largest first; each round joins pairs that fill at least `full` of their hull."""
+    kinds = len(stock.counts)
+    most = max(min(MOST, CELLS // kinds), 6 * kinds)
     size = np.zeros((most, 3), np.int64)
     need = np.zeros((most, kinds), np.int64)
     volume = np.zeros(most, np.int64)
     top = np.zeros((most, 4), np.int64)
     made = np.zeros((most, 5), np.int64)
     slots = np.full(1 << (2 * most).bit_length(), -1, np.int64)
-    n = simple(turned, owner, stacks, counts, np.array(limits, np.int64), size, need, volume, top, made, slots)
+    n = -1
+    # many small boxes make more rows and layers than can be tried: then only some numbers of them
+    for pace in (100, 110, 125, 150, 200, 300, 500, 1000, 10**6):
+        slots[:] = -1
+        n = simple(
+            stock.turned, stock.owner, stock.stacks, stock.counts, stock.limits, pace,
+            size, need, volume, top, made, slots,
+        )  # fmt: skip
+        if n >= 0:
+            break
+    if n < 0:  # one box each
+        slots[:] = -1
+        ones = np.minimum(stock.counts, 1)
+        n = simple(
+            stock.turned, stock.owner, stock.stacks, ones, stock.limits, 100,
+            size, need, volume, top, made, slots,
+        )  # fmt: skip
     first = 0
     for _ in range(rounds):
         last = n
-        n = join(first, n, counts, np.array(limits, np.int64), size, need, volume, top, made, slots, full)
+        n = join(first, n, stock.counts, stock.limits, size, need, volume, top, made, slots, full)
         first = last
         if n in (last, most):
             break
-    size, need, volume, top, made = size[:n], need[:n], volume[:n], top[:n], made[:n]
-    order = np.argsort(-volume, kind="stable")
+    order = np.argsort(-volume[:n], kind="stable")
     place = np.empty(n, np.int64)
     place[order] = np.arange(n)
-    made = made.copy()
+    made = made[:n].copy()
     pair = made[:, 0] >= 0
     made[pair, :2] = place[made[pair, :2]]
-    made, need = made[order], need[order]
-    number = need.sum(axis=1)
-    volume = volume[order]
-    weight = volume / np.sqrt(np.sqrt(number)) if gamma else volume.astype(float)
+    size, need, volume, top, made = size[order], need[order], volume[order], top[order], made[order]
+    # many boxes in a block leave fewer for the gaps: V / n^(1/4)
+    weight = volume / np.sqrt(np.sqrt(need.sum(axis=1)))
     row, kind = np.nonzero(need)
     blocks = Blocks(
-        *(np.ascontiguousarray(size[order, d].astype(np.int32)) for d in range(3)),
-        volume,
-        need @ masses,
-        np.ascontiguousarray(top[order]),
-        weight,
-        np.maximum.accumulate(weight[::-1])[::-1].copy(),
-        np.searchsorted(row, np.arange(n + 1)).astype(np.int64),
-        kind.astype(np.int64),
-        need[row, kind],
+        lx=size[:, 0].astype(np.int32),
+        ly=size[:, 1].astype(np.int32),
+        lz=size[:, 2].astype(np.int32),
+        volume=volume,
+        mass=need @ stock.masses,
+        top=top,
+        weight=weight,
+        bound=np.maximum.accumulate(weight[::-1])[::-1].copy(),
+        start=np.searchsorted(row, np.arange(n + 1)).astype(np.int64),
+        kind=kind.astype(np.int64),
+        count=need[row, kind],
     )
-    return blocks, Made(made, turned, owner)
+    return blocks, Made(made, stock.turned, stock.owner)

@@ -48,6 +48,8 @@ class Room(NamedTuple):
     lowest: int  # no box is flatter
     cell: int
     edges: Ints  # 3 × (kinds·3): edge in cells usable along x, y, z; 0 = not usable
+    contact: int  # powers of the two shares in the score of a block
+    usable: int
 
 
 class State(NamedTuple):
@@ -267,7 +269,11 @@ def rank(
         uy = ly + table[1, gy // room.cell] * room.cell
         uz = lz + table[2, gz // room.cell] * room.cell
         usable = (ux * uy * uz) * inverse
-        score = b.weight[c] * contact * contact * contact * contact * usable
+        score = b.weight[c]
+        for _ in range(room.contact):
+            score *= contact
+        for _ in range(room.usable):
+            score *= usable
         if score > floor or found < k:
             if found < k:
                 found += 1
@@ -395,16 +401,17 @@ def complete(
 
 @njit(cache=True)
 def evaluate(
-    b: Blocks, room: Room, parent: State, table: Ints, active: Ints, n_active: int,
-    where: int, block: int, child: State, scratch: Ints, work_table: Ints, cuts: Ints,
-) -> int:  # fmt: skip
-    """Volume that greedy completion reaches after one more block; `child` holds that whole packing."""
-    copy(parent, child)
-    if put(b, room, child, where, block, cuts):
-        reach(room, child.left, work_table)
-    else:
-        for d in range(3):
-            for t in range(table.shape[1]):
-                work_table[d, t] = table[d, t]
-    n = available(b, child.left, child.scalars[1], active, n_active, scratch)
-    return complete(b, room, child, work_table, scratch, n, cuts)
+    b: Blocks, room: Room, parent: State, tables: Ints, active: Ints, n_active: int, where: int,
+    chosen: Ints, first: int, last: int, volumes: Ints, child: State, best: State, scratch: Ints, cuts: Ints,
+) -> None:  # fmt: skip
+    """What greedy completion makes of a state after each of some blocks; the best packing so far is kept."""
+    for i in range(first, last):
+        copy(parent, child)
+        if put(b, room, child, where, chosen[i], cuts):
+            reach(room, child.left, tables[1])
+        else:
+            tables[1] = tables[0]
+        n = available(b, child.left, child.scalars[1], active, n_active, scratch)
+        volumes[i] = complete(b, room, child, tables[1], scratch, n, cuts)
+        if volumes[i] > best.scalars[0]:
+            copy(child, best)
