@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from recore.trade.packing.kernel import Blocks
+from recore.trade.packing.kernel import Blocks, inner, outer
+from recore.trade.packing.problem import Stock
 
 Ints = NDArray[Any]
 
@@ -18,8 +17,8 @@ MOST = 10_000
 CELLS = 4_000_000  # of the table of what each block needs
 
 
-@njit(cache=True)
-def find(size: Ints, need: Ints, slots: Ints, lx: int, ly: int, lz: int, wanted: Ints) -> tuple[int, int]:
+@inner
+def find(size: Ints, need: Ints, slots: Ints, lx: int, ly: int, lz: int, wanted: Ints) -> tuple[Any, Any]:
     """(block of this size and these boxes or -1, slot of the hash table)."""
     h = np.uint64(14695981039346656037)
     f = np.uint64(1099511628211)
@@ -46,7 +45,7 @@ def find(size: Ints, need: Ints, slots: Ints, lx: int, ly: int, lz: int, wanted:
         at = (at + 1) & mask
 
 
-@njit(cache=True)
+@outer
 def simple(
     turned: Ints, owner: Ints, stacks: Ints, counts: Ints, limits: Ints, pace: int,
     size: Ints, need: Ints, volume: Ints, top: Ints, made: Ints, slots: Ints,
@@ -72,16 +71,18 @@ def simple(
                 while nz <= many_z:
                     if n == size.shape[0]:
                         return -1
-                    need[n, :] = 0
+                    for j in range(need.shape[1]):
+                        need[n, j] = 0
                     need[n, k] = nx * ny * nz
                     size[n, 0] = nx * dx
                     size[n, 1] = ny * dy
                     size[n, 2] = nz * dz
-                    twin, at = find(size, need, slots, size[n, 0], size[n, 1], size[n, 2], need[n])
+                    twin, at = find(size, need, slots, nx * dx, ny * dy, nz * dz, need[n])
                     if twin < 0:
                         slots[at] = n
                         volume[n] = size[n, 0] * size[n, 1] * size[n, 2]
-                        top[n, :] = 0
+                        top[n, 0] = 0
+                        top[n, 1] = 0
                         top[n, 2] = size[n, 0] * stacks[k]
                         top[n, 3] = size[n, 1] * stacks[k]
                         made[n, 0] = -1
@@ -96,7 +97,7 @@ def simple(
     return n
 
 
-@njit(cache=True)
+@outer
 def join(
     first: int, n: int, counts: Ints, limits: Ints, size: Ints, need: Ints, volume: Ints, top: Ints, made: Ints,
     slots: Ints, full: float,
@@ -230,18 +231,6 @@ class Made(NamedTuple):
                         yield kind, x + i * dx, y + j * dy, z + k * dz, dx, dy, dz
 
 
-@dataclass(frozen=True)
-class Stock:
-    """The boxes as arrays: orientations with the kind of each, and per kind how many, how heavy, whether to stack."""
-
-    limits: Ints
-    turned: Ints
-    owner: Ints
-    counts: Ints
-    stacks: Ints
-    masses: Ints
-
-
 def build(stock: Stock, full: float, rounds: int) -> tuple[Blocks, Made]:
     """All blocks worth trying, largest first; each round joins pairs that fill at least `full` of their hull."""
     kinds = len(stock.counts)
@@ -286,17 +275,11 @@ def build(stock: Stock, full: float, rounds: int) -> tuple[Blocks, Made]:
     # many boxes in a block leave fewer for the gaps: V / n^(1/4)
     weight = volume / np.sqrt(np.sqrt(need.sum(axis=1)))
     row, kind = np.nonzero(need)
+    first_need = np.searchsorted(row, np.arange(n + 1))
     blocks = Blocks(
-        lx=size[:, 0].astype(np.int32),
-        ly=size[:, 1].astype(np.int32),
-        lz=size[:, 2].astype(np.int32),
-        volume=volume,
-        mass=need @ stock.masses,
-        top=top,
-        weight=weight,
-        bound=np.maximum.accumulate(weight[::-1])[::-1].copy(),
-        start=np.searchsorted(row, np.arange(n + 1)).astype(np.int64),
-        kind=kind.astype(np.int64),
-        count=need[row, kind],
+        size.astype(np.int32),
+        np.column_stack([volume, need @ stock.masses, top, first_need[:-1], first_need[1:]]).astype(np.int64),
+        np.column_stack([weight, np.maximum.accumulate(weight[::-1])[::-1]]),
+        np.column_stack([kind, need[row, kind]]).astype(np.int64),
     )
     return blocks, Made(made, stock.turned, stock.owner)

@@ -10,7 +10,8 @@ roots, which every IEEE machine rounds alike.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -18,25 +19,34 @@ from numpy.typing import NDArray
 
 Ints = NDArray[Any]
 
-SURFACES = 512  # maximal rectangles in one state; smaller ones beyond that are given up
-X1, Y1, X2, Y2, Z, DEAD = range(6)
+SURFACES = 512  # maximal rectangles in one state; what comes beyond that is given up
 TOLERANCE = 0.04  # a gap below this share of the edge still counts as contact
 
 
-class Blocks(NamedTuple):
-    """Columns of all blocks, largest volume first; `need` is a compressed row of (kind, count)."""
+F = TypeVar("F", bound=Callable[..., Any])
+_OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy"}
+_CLOSED: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-    lx: Ints
-    ly: Ints
-    lz: Ints
-    volume: Ints
-    mass: Ints
-    top: Ints  # n × 4: the free rectangle on the top, x1 y1 x2 y2 from the corner; empty when x1 = x2
-    weight: Ints  # share of the score that depends on the block alone
-    bound: Ints  # largest weight from here on
-    start: Ints
-    kind: Ints
-    count: Ints
+
+def outer(function: F) -> F:
+    """Compile a function that Python calls."""
+    return cast(F, njit(**_OPTIONS)(function))
+
+
+def inner(function: F) -> F:
+    """Compile a function that only machine code calls; a door for Python would take most of the time."""
+    return cast(F, njit(**_OPTIONS, **_CLOSED)(function))
+
+
+class Blocks(NamedTuple):
+    """Columns of all blocks, largest volume first."""
+
+    size: Ints  # n × 3: lx, ly, lz
+    # n × 8: volume, mass, the free rectangle on the top (x1 y1 x2 y2 from the corner; empty when x1 = x2),
+    # first row of `need` and the one after the last
+    rest: Ints
+    weight: Ints  # n × 2: share of the score that depends on the block alone, and the largest from here on
+    need: Ints  # (kind, count)
 
 
 class Room(NamedTuple):
@@ -50,18 +60,19 @@ class Room(NamedTuple):
     edges: Ints  # 3 × (kinds·3): edge in cells usable along x, y, z; 0 = not usable
     contact: int  # powers of the two shares in the score of a block
     usable: int
+    pull: tuple[int, int, int]  # weights of the distances along x, y, z to the corner of the container
 
 
 class State(NamedTuple):
-    """One partial packing; scalars are volume, mass left, number of surfaces, length of the path."""
+    """One partial packing."""
 
-    surfaces: Ints
-    left: Ints
-    scalars: Ints
-    path: Ints
+    surfaces: Ints  # x1, y1, x2, y2, z, 1 = no block that is left fits
+    left: Ints  # boxes per kind
+    scalars: Ints  # volume, mass still allowed, number of surfaces, length of the path
+    path: Ints  # block, x, y, z
 
 
-@njit(cache=True)
+@inner
 def reach(room: Room, left: Ints, table: Ints) -> None:
     """Longest sum of edges of boxes that are left, for every length in cells and each direction."""
     kinds = left.shape[0]
@@ -92,7 +103,7 @@ def reach(room: Room, left: Ints, table: Ints) -> None:
             row[t] = best
 
 
-@njit(cache=True)
+@inner
 def insert(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int, dead: int) -> int:
     """Add a rectangle unless another holds it, and drop those that it holds."""
     for i in range(n):
@@ -117,7 +128,7 @@ def insert(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int, dead: in
     return k + 1
 
 
-@njit(cache=True)
+@inner
 def occupy(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int, cuts: Ints) -> int:
     """Take a footprint out of the surfaces at its height."""
     k = 0
@@ -148,10 +159,11 @@ def occupy(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int, cuts: In
     return k
 
 
-@njit(cache=True)
+@inner
 def cover(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int) -> int:
     """Add a free top and every maximal rectangle that it forms with its neighbours of equal height."""
-    n = insert(s, n, x1, y1, x2, y2, z, 0)
+    zero: Any = np.int64(0)  # of the type that the other callers have, so that it is compiled once
+    n = insert(s, n, x1, y1, x2, y2, z, zero)
     again = True
     while again:
         again = False
@@ -178,13 +190,19 @@ def cover(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int) -> int:
                         p1, q1, p2, q2 = low, first, high, last
                     held = False
                     for t in range(n):
-                        if s[t, 4] == z and s[t, 0] <= p1 and s[t, 1] <= q1 and s[t, 2] >= p2 and s[t, 3] >= q2:
+                        if (
+                            s[t, 4] == z
+                            and s[t, 0] <= p1
+                            and s[t, 1] <= q1
+                            and s[t, 2] >= p2
+                            and s[t, 3] >= q2
+                        ):
                             held = True
                             break
                     if not held:
                         if n == s.shape[0]:
                             return n
-                        n = insert(s, n, p1, q1, p2, q2, z, 0)
+                        n = insert(s, n, p1, q1, p2, q2, z, zero)
                         again = True
                         break
                 if again:
@@ -194,7 +212,7 @@ def cover(s: Ints, n: int, x1: int, y1: int, x2: int, y2: int, z: int) -> int:
     return n
 
 
-@njit(cache=True)
+@inner
 def nearest(s: Ints, n: int, room: Room) -> int:
     """The live surface whose corner lies nearest to a corner of the container, the larger one of equals."""
     best = -1
@@ -203,7 +221,11 @@ def nearest(s: Ints, n: int, room: Room) -> int:
     for i in range(n):
         if s[i, 5] == 1:
             continue
-        far = min(s[i, 0], room.length - s[i, 2]) + min(s[i, 1], room.width - s[i, 3]) + s[i, 4]
+        far = (
+            room.pull[0] * min(s[i, 0], room.length - s[i, 2])
+            + room.pull[1] * min(s[i, 1], room.width - s[i, 3])
+            + room.pull[2] * s[i, 4]
+        )
         size = (s[i, 2] - s[i, 0]) * (s[i, 3] - s[i, 1]) * (room.height - s[i, 4])
         if best < 0 or far < near or (far == near and size > large):
             best = i
@@ -212,7 +234,7 @@ def nearest(s: Ints, n: int, room: Room) -> int:
     return best
 
 
-@njit(cache=True)
+@inner
 def rank(
     b: Blocks, room: Room, s: Ints, left: Ints, spare: int, table: Ints, active: Ints, n_active: int,
     chosen: Ints, scores: Ints,
@@ -230,20 +252,20 @@ def rank(
     floor = -1.0
     while i < n_active:
         c = active[i]
-        if b.bound[c] <= floor:
+        if b.weight[c, 1] <= floor:
             break
         i += 1
-        lx = b.lx[c]
-        ly = b.ly[c]
-        lz = b.lz[c]
+        lx = b.size[c, 0]
+        ly = b.size[c, 1]
+        lz = b.size[c, 2]
         fits = lx <= sx and ly <= sy and lz <= sz
-        if not fits or b.weight[c] <= floor:
+        if not fits or b.weight[c, 0] <= floor:
             active[kept] = c
             kept += 1
             continue
-        ok = b.mass[c] <= spare
-        for e in range(b.start[c], b.start[c + 1]):
-            if b.count[e] > left[b.kind[e]]:
+        ok = b.rest[c, 1] <= spare
+        for e in range(b.rest[c, 6], b.rest[c, 7]):
+            if b.need[e, 1] > left[b.need[e, 0]]:
                 ok = False
                 break
         if not ok:
@@ -269,7 +291,7 @@ def rank(
         uy = ly + table[1, gy // room.cell] * room.cell
         uz = lz + table[2, gz // room.cell] * room.cell
         usable = (ux * uy * uz) * inverse
-        score = b.weight[c]
+        score = b.weight[c, 0]
         for _ in range(room.contact):
             score *= contact
         for _ in range(room.usable):
@@ -295,39 +317,39 @@ def rank(
     return found, n_active
 
 
-@njit(cache=True)
+@outer
 def put(b: Blocks, room: Room, state: State, where: int, block: int, cuts: Ints) -> bool:
     """Put a block on a surface; true when a kind has run out."""
     s = state.surfaces
     n = state.scalars[2]
     x1, y1, z = s[where, 0], s[where, 1], s[where, 4]
     if room.length - s[where, 2] < x1:
-        x1 = s[where, 2] - b.lx[block]
+        x1 = s[where, 2] - b.size[block, 0]
     if room.width - s[where, 3] < y1:
-        y1 = s[where, 3] - b.ly[block]
-    n = occupy(s, n, x1, y1, x1 + b.lx[block], y1 + b.ly[block], z, cuts)
-    high = z + b.lz[block]
-    t = b.top[block]
-    if t[0] < t[2] and high + room.lowest <= room.height:
-        n = cover(s, n, x1 + t[0], y1 + t[1], x1 + t[2], y1 + t[3], high)
+        y1 = s[where, 3] - b.size[block, 1]
+    n = occupy(s, n, x1, y1, x1 + b.size[block, 0], y1 + b.size[block, 1], z, cuts)
+    high = z + b.size[block, 2]
+    t = b.rest[block]
+    if t[2] < t[4] and high + room.lowest <= room.height:
+        n = cover(s, n, x1 + t[2], y1 + t[3], x1 + t[4], y1 + t[5], high)
     out = False
-    for e in range(b.start[block], b.start[block + 1]):
-        state.left[b.kind[e]] -= b.count[e]
-        if state.left[b.kind[e]] == 0:
+    for e in range(b.rest[block, 6], b.rest[block, 7]):
+        state.left[b.need[e, 0]] -= b.need[e, 1]
+        if state.left[b.need[e, 0]] == 0:
             out = True
     p = state.scalars[3]
     state.path[p, 0] = block
     state.path[p, 1] = x1
     state.path[p, 2] = y1
     state.path[p, 3] = z
-    state.scalars[0] += b.volume[block]
-    state.scalars[1] -= b.mass[block]
+    state.scalars[0] += b.rest[block, 0]
+    state.scalars[1] -= b.rest[block, 1]
     state.scalars[2] = n
     state.scalars[3] = p + 1
     return out
 
 
-@njit(cache=True)
+@outer
 def copy(source: State, target: State) -> None:
     """Copy what is in use of a state."""
     for i in range(source.scalars[2]):
@@ -342,15 +364,15 @@ def copy(source: State, target: State) -> None:
             target.path[i, c] = source.path[i, c]
 
 
-@njit(cache=True)
+@outer
 def available(b: Blocks, left: Ints, spare: int, active: Ints, n_active: int, out: Ints) -> int:
     """The blocks that what is left still allows."""
     n = 0
     for i in range(n_active):
         c = active[i]
-        ok = b.mass[c] <= spare
-        for e in range(b.start[c], b.start[c + 1]):
-            if b.count[e] > left[b.kind[e]]:
+        ok = b.rest[c, 1] <= spare
+        for e in range(b.rest[c, 6], b.rest[c, 7]):
+            if b.need[e, 1] > left[b.need[e, 0]]:
                 ok = False
                 break
         if ok:
@@ -359,7 +381,7 @@ def available(b: Blocks, left: Ints, spare: int, active: Ints, n_active: int, ou
     return n
 
 
-@njit(cache=True)
+@outer
 def expand(
     b: Blocks, room: Room, state: State, table: Ints, active: Ints, n_active: int, chosen: Ints, scores: Ints
 ) -> tuple[int, int, int]:
@@ -370,48 +392,62 @@ def expand(
         if where < 0:
             return -1, 0, n_active
         found, n_active = rank(
-            b, room, state.surfaces[where], state.left, state.scalars[1], table, active, n_active, chosen, scores
+            b,
+            room,
+            state.surfaces[where],
+            state.left,
+            state.scalars[1],
+            table,
+            active,
+            n_active,
+            chosen,
+            scores,
         )
         if found > 0:
             return where, found, n_active
         state.surfaces[where, 5] = 1
 
 
-@njit(cache=True)
-def complete(
-    b: Blocks, room: Room, state: State, table: Ints, active: Ints, n_active: int, cuts: Ints
-) -> int:
-    """Fill a state to the end with the best block for each next surface; its volume."""
-    chosen = np.zeros(1, np.int64)
-    scores = np.zeros(1, np.float64)
-    while n_active > 0:
-        where = nearest(state.surfaces, state.scalars[2], room)
-        if where < 0:
-            break
-        found, n_active = rank(
-            b, room, state.surfaces[where], state.left, state.scalars[1], table, active, n_active, chosen, scores
-        )
-        if found == 0:
-            state.surfaces[where, 5] = 1
-            continue
-        if put(b, room, state, where, chosen[0], cuts):
-            reach(room, state.left, table)
-    return int(state.scalars[0])
-
-
-@njit(cache=True)
+@outer
 def evaluate(
     b: Blocks, room: Room, parent: State, tables: Ints, active: Ints, n_active: int, where: int,
     chosen: Ints, first: int, last: int, volumes: Ints, child: State, best: State, scratch: Ints, cuts: Ints,
 ) -> None:  # fmt: skip
     """What greedy completion makes of a state after each of some blocks; the best packing so far is kept."""
+    next_block = np.zeros(1, np.int64)
+    score = np.zeros(1, np.float64)
+    table = tables[1]
     for i in range(first, last):
         copy(parent, child)
-        if put(b, room, child, where, chosen[i], cuts):
-            reach(room, child.left, tables[1])
-        else:
-            tables[1] = tables[0]
-        n = available(b, child.left, child.scalars[1], active, n_active, scratch)
-        volumes[i] = complete(b, room, child, tables[1], scratch, n, cuts)
+        for d in range(3):
+            for t in range(table.shape[1]):
+                table[d, t] = tables[0, d, t]
+        n = n_active
+        for j in range(n):
+            scratch[j] = active[j]
+        surface = where
+        next_block[0] = chosen[i]
+        while surface >= 0:
+            if put(b, room, child, surface, next_block[0], cuts):
+                reach(room, child.left, table)
+            surface = nearest(child.surfaces, child.scalars[2], room)
+            while surface >= 0:
+                found, n = rank(
+                    b,
+                    room,
+                    child.surfaces[surface],
+                    child.left,
+                    child.scalars[1],
+                    table,
+                    scratch,
+                    n,
+                    next_block,
+                    score,
+                )
+                if found > 0:
+                    break
+                child.surfaces[surface, 5] = 1
+                surface = nearest(child.surfaces, child.scalars[2], room)
+        volumes[i] = child.scalars[0]
         if volumes[i] > best.scalars[0]:
             copy(child, best)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,36 +31,48 @@ class BoxKind:
     stackable: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Packing:
     """Boxes in place: one row of `placements` per box (kind, x, y, z, dx, dy, dz), lower boxes first.
 
-    `work` is the number of greedy completions that were evaluated; the same number given to `pack` replays
-    the search on any machine.
+    `fill` is the share of the container's volume, `packed` the number of boxes per kind. `work` counts the
+    greedy completions that were evaluated; the same number given to `pack` replays the search anywhere.
     """
 
     placements: NDArray[np.int64]
     fill: float
     packed: tuple[int, ...]
     work: int
-    seconds: float = field(compare=False)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Packing)
-            and np.array_equal(self.placements, other.placements)
-            and (self.fill, self.packed, self.work) == (other.fill, other.packed, other.work)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
+    seconds: float
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+@dataclass(frozen=True)
+class Stock:
+    """The problem as arrays of whole numbers, lengths in units of their greatest common divisor."""
+
+    limits: NDArray[np.int64]  # length, width, height of the container
+    turned: NDArray[np.int64]  # n × 3: edges along x, y, z of every kind in every orientation that fits
+    owner: NDArray[np.int64]  # kind of each orientation
+    counts: NDArray[np.int64]
+    stacks: NDArray[np.int64]  # 1 = boxes may stand on this kind
+    masses: NDArray[np.int64]  # milligrams
+    payload: int
 
 
-def check(container: Sequence[int], kinds: Sequence[BoxKind], payload_kg: float | None) -> None:
+def _whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def check(
+    container: Sequence[int], kinds: Sequence[BoxKind], payload_kg: float | None, seconds: float, seed: int,
+    work: int | None, max_stage: int | None,
+) -> None:  # fmt: skip
     """Refuse what is no packing problem."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise BadInput(f"the search is given {seconds} s", where="seconds", right="a time of 0 s or more")
+    for name, number in (("seed", seed), ("work", work), ("max_stage", max_stage)):
+        if number is not None and not (_whole(number) and number >= 0):
+            raise BadInput(f"it is {number}", where=name, right="a whole number, 0 or more")
     if len(container) != 3 or not all(_whole(edge) and 0 < edge <= LONGEST_MM for edge in container):
         right = f"three whole numbers of millimetres from 1 to {LONGEST_MM}"
         raise BadInput(f"the container is {tuple(container)}", where="container", right=right)
@@ -73,9 +84,13 @@ def check(container: Sequence[int], kinds: Sequence[BoxKind], payload_kg: float 
             raise BadInput(f"the box is {tuple(kind.dims)}", where=f"kinds[{i}].dims", right=right)
         if not _whole(kind.count) or kind.count < 0:
             raise BadInput(f"there are {kind.count} boxes", where=f"kinds[{i}].count", right="a whole number")
-        if len(kind.vertical_allowed) != 3:
+        if len(tuple(kind.vertical_allowed)) != 3:
             right = "three of true or false, one per edge"
-            raise BadInput(f"{kind.vertical_allowed} edges may stand upright", where=f"kinds[{i}].vertical_allowed", right=right)
+            raise BadInput(
+                f"{kind.vertical_allowed} edges may stand upright",
+                where=f"kinds[{i}].vertical_allowed",
+                right=right,
+            )
         if not (math.isfinite(kind.mass_kg) and kind.mass_kg >= 0):
             right = "a mass of 0 kg or more"
             raise BadInput(f"a box weighs {kind.mass_kg} kg", where=f"kinds[{i}].mass_kg", right=right)

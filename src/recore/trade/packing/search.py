@@ -7,7 +7,6 @@ about a block, because no one taste is best for all loads.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -16,21 +15,26 @@ from numpy.typing import NDArray
 
 from recore.method import Progress
 from recore.trade.packing import kernel
-from recore.trade.packing.blocks import Made, Stock, build
-from recore.trade.packing.problem import BoxKind, Packing, check, milligrams_down, milligrams_up, orientations
+from recore.trade.packing.blocks import Made, build
+from recore.trade.packing.problem import Stock
 
 WIDEST = 256
+STATES = 2**21  # whole numbers in all states of a beam, at most
+SHAKE = 0.1
 BATCH = 16  # completions between two looks at the clock
-UNLIMITED = 2**62
 
 
 class Voice(NamedTuple):
-    """Blocks (least filling of a pair, rounds of pairing) and powers of contact and usable share in their score."""
+    """Blocks (least filling of a pair, rounds of pairing) and powers of contact and usable share in their score.
+
+    `pull` weighs the distances along x, y and z that say which surface is covered next.
+    """
 
     full: float
     rounds: int
     contact: int
     usable: int
+    pull: tuple[int, int, int] = (1, 1, 1)
 
 
 VOICES = (
@@ -56,14 +60,15 @@ class _Tools(NamedTuple):
 class Search:
     """One container and its boxes, with the best packing so far."""
 
-    def __init__(self, stock: Stock, payload_mg: int, seed: int) -> None:
+    def __init__(
+        self, stock: Stock, *, seed: int, until: float, work: int | None, progress: Progress | None
+    ) -> None:
         self.stock = stock
         self.seed = seed
         self.work = 0
-        self.until: float = 0.0
-        self.budget: int | None = None
-        self.progress: Progress | None = None
-        self._tools: dict[tuple[float, int], tuple[kernel.Blocks, Made]] = {}
+        self._until, self._budget, self._progress = until, work, progress
+        self._since = time.perf_counter()
+        self._blocks: dict[tuple[float, int], tuple[kernel.Blocks, Made]] = {}
         length, width, height = (int(v) for v in stock.limits)
         cell = -(-max(length, width, height) // 1024)
         edges = np.zeros((3, 3 * len(stock.counts)), np.int64)
@@ -73,7 +78,9 @@ class Search:
                 edge = -(-turned[d] // cell)
                 if edge not in row:
                     row[np.flatnonzero(row == 0)[0]] = edge
-        self.room = kernel.Room(length, width, height, int(stock.turned[:, 2].min()), cell, edges, 1, 1)
+        self.room = kernel.Room(
+            length, width, height, int(stock.turned[:, 2].min()), cell, edges, 1, 1, (1, 1, 1)
+        )
         self.boxes = int(stock.counts.sum())
         one = np.zeros(len(stock.counts), np.int64)
         one[stock.owner] = stock.turned.prod(axis=1)
@@ -81,12 +88,13 @@ class Search:
         self.root = self.state()
         self.root.left[:] = stock.counts
         self.root.surfaces[0] = (0, 0, length, width, 0, 0)
-        self.root.scalars[:] = (0, payload_mg, 1, 0)
+        self.root.scalars[:] = (0, stock.payload, 1, 0)
         self.child, self.best = self.state(), self.state()
-        self.best_voice = VOICES[0]
+        self.best_made: Made | None = None
         self.tables = np.zeros((2, 3, max(length, width, height) // cell + 1), np.int64)
         self.cuts = np.zeros((4 * kernel.SURFACES, 6), np.int64)
-        self.log = []
+        # long paths make states large: fewer of them then
+        self.widest = max(8, min(WIDEST, STATES // (4 * self.boxes + 6 * kernel.SURFACES)))
 
     def state(self) -> kernel.State:
         """Room for one partial packing."""
@@ -97,12 +105,20 @@ class Search:
             np.zeros((self.boxes, 4), np.int64),
         )
 
-    def tools(self, voice: Voice) -> _Tools:
-        """The blocks of a voice, built when it is first heard."""
+    def tools(self, voice: Voice, rerun: int) -> _Tools:
+        """The blocks of a voice, built when it is first heard; a seed or a rerun shakes their weights a little."""
         key = (voice.full, voice.rounds)
-        if key not in self._tools:
-            self._tools[key] = build(self.stock, *key)
-        return _Tools(*self._tools[key], self.room._replace(contact=voice.contact, usable=voice.usable))
+        if key not in self._blocks:
+            self._blocks[key] = build(self.stock, *key)
+        blocks, made = self._blocks[key]
+        if self.seed or rerun:
+            noise = np.random.default_rng([self.seed, rerun]).random(len(blocks.size))
+            weight = blocks.weight[:, 0] * (1 + SHAKE * noise)
+            bound = np.maximum.accumulate(weight[::-1])[::-1]
+            blocks = blocks._replace(weight=np.column_stack([weight, bound]))
+        return _Tools(
+            blocks, made, self.room._replace(contact=voice.contact, usable=voice.usable, pull=voice.pull)
+        )
 
     def run(self, max_stage: int | None) -> None:
         """All stages until time, work or the search itself is at its end."""
@@ -110,7 +126,9 @@ class Search:
         stage = 0
         try:
             while alive and (max_stage is None or stage < max_stage):
-                alive = [voice for voice in alive if not self.beam(voice, min(2**stage, WIDEST), stage)]
+                width = min(2**stage, self.widest)
+                rerun = max(0, stage - (self.widest - 1).bit_length())
+                alive = [voice for voice in alive if not self.beam(self.tools(voice, rerun), width)]
                 stage += 1
         except _Stop:
             pass
@@ -119,14 +137,32 @@ class Search:
         """How many completions may be done now."""
         if self.best.scalars[0] == self.everything:
             raise _Stop
-        if self.budget is not None:
-            wanted = min(wanted, self.budget - self.work)
+        if self._budget is not None:
+            wanted = min(wanted, self._budget - self.work)
             if wanted <= 0:
                 raise _Stop
-        elif time.perf_counter() >= self.until:
+        elif self.work and time.perf_counter() >= self._until:
             raise _Stop
         self.work += wanted
         return wanted
+
+    def tell(self) -> None:
+        """Say how far the search is."""
+        if self._progress is not None:
+            if self._budget is not None:
+                share = self.work / max(self._budget, 1)
+            else:
+                share = (time.perf_counter() - self._since) / max(self._until - self._since, 1e-9)
+            full = self.best.scalars[0] / self.stock.limits.prod()
+            self._progress(min(1.0, share), f"packing, {full:.1%} full")
+
+    def placements(self) -> NDArray[np.int64]:
+        """The boxes of the best packing: kind, x, y, z, dx, dy, dz."""
+        rows: list[tuple[int, ...]] = []
+        if self.best_made is not None:
+            for block, x, y, z in self.best.path[: self.best.scalars[3]]:
+                rows += self.best_made.boxes(int(block), int(x), int(y), int(z))
+        return np.array(rows, np.int64).reshape(-1, 7)
 
     def children(
         self, tools: _Tools, state: kernel.State, active: NDArray[np.int64], scratch: NDArray[np.int64], width: int,
@@ -136,7 +172,7 @@ class Search:
         blocks, _, room = tools
         chosen, scores = np.zeros(width, np.int64), np.zeros(width)
         volumes = np.zeros(width, np.int64)
-        every = len(blocks.lx)
+        every = len(blocks.size)
         scratch[:] = np.arange(every)
         n = kernel.available(blocks, state.left, state.scalars[1], scratch, every, active)
         where, many, n = kernel.expand(blocks, room, state, self.tables[0], active, n, chosen, scores)
@@ -153,32 +189,31 @@ class Search:
             )  # fmt: skip
             if self.best.scalars[0] > before:
                 self.best_made = tools.made
-                self.log.append((round(time.perf_counter() - self.t0, 2), self.vs, float(self.best.scalars[0] / np.prod(self.stock.limits))))
             first = last
         return where, [(int(volumes[i]), int(chosen[i])) for i in range(many)]
 
-    def beam(self, voice: Voice, width: int, stage: int) -> bool:
+    def beam(self, tools: _Tools, width: int) -> bool:
         """One beam search; true when it left nothing out, so that a wider one would do the same again."""
-        self.vs = (width, VOICES.index(voice))
-        tools = self.tools(voice)
         blocks, _, room = tools
-        active, scratch = (np.zeros(len(blocks.lx), np.int64) for _ in range(2))
-        here, there = [self.state()], []
+        active, scratch = (np.zeros(len(blocks.size), np.int64) for _ in range(2))
+        here: list[kernel.State] = [self.state()]
+        there: list[kernel.State] = []
         kernel.copy(self.root, here[0])
         known = [-1]
         complete = True
         while known:
-            found = []
+            self.tell()
+            found: list[tuple[int, int, int, int]] = []
             for parent, volume in enumerate(known):
                 where, tried = self.children(tools, here[parent], active, scratch, width, volume)
                 complete = complete and len(tried) < width
                 found += [(volume, parent, where, block) for volume, block in tried]
             found.sort(key=lambda child: -child[0])
-            seen = set()
+            seen: set[tuple[int, int]] = set()
             known = []
             for volume, parent, where, block in found:
                 # equal ends from equally full states are as a rule the same packing in another order
-                alike = (volume, int(here[parent].scalars[0] + blocks.volume[block]))
+                alike = (volume, int(here[parent].scalars[0] + blocks.rest[block, 0]))
                 if alike in seen:
                     continue
                 seen.add(alike)
@@ -196,61 +231,11 @@ class Search:
 
 
 @cache
-def _warm() -> None:
+def warm() -> None:
     """Compile, or load what was compiled before, so that it costs no search its time."""
-    _search((2, 2, 1), [BoxKind((1, 1, 1), 3), BoxKind((2, 1, 1), 1)], 1.0, None, 0, None, None, 3)
-
-
-def _search(
-    container: Sequence[int], kinds: Sequence[BoxKind], seconds: float, payload_kg: float | None, seed: int,
-    progress: Progress | None, work: int | None, max_stage: int | None,
-) -> Packing:  # fmt: skip
-    started = time.perf_counter()
-    turned, owner = [], []
-    for k, kind in enumerate(kinds):
-        for orientation in orientations(kind):
-            if kind.count and all(a <= b for a, b in zip(orientation, container, strict=True)):
-                turned.append(orientation)
-                owner.append(k)
-    if not turned:
-        return Packing(np.zeros((0, 7), np.int64), 0.0, (0,) * len(kinds), 0, time.perf_counter() - started)
-    rows = np.array(turned, np.int64)
-    limits = np.array([int(edge) for edge in container], np.int64)
-    scale = int(np.gcd.reduce(np.append(rows, limits)))
+    ones = np.ones(2, np.int64)
+    turned = np.array([[1, 1, 1], [2, 1, 1], [1, 2, 1]], np.int64)
     stock = Stock(
-        limits // scale,
-        rows // scale,
-        np.array(owner, np.int64),
-        np.array([kind.count for kind in kinds], np.int64),
-        np.array([kind.stackable for kind in kinds], np.int64),
-        np.array([milligrams_up(kind.mass_kg) for kind in kinds], np.int64),
+        np.array([2, 2, 1], np.int64), turned, np.array([0, 1, 1], np.int64), 3 * ones, ones, ones, 9
     )
-    payload = UNLIMITED if payload_kg is None else min(milligrams_down(payload_kg), UNLIMITED)
-    search = Search(stock, payload, seed)
-    search.t0=started
-    search.until, search.budget, search.progress = started + seconds, work, progress
-    search.run(max_stage)
-    placed: list[tuple[int, ...]] = []
-    for block, x, y, z in search.best.path[: search.best.scalars[3]]:
-        placed += search.best_made.boxes(int(block), int(x), int(y), int(z))
-    p = np.array(placed, np.int64).reshape(-1, 7)
-    p[:, 1:] *= scale
-    p = p[np.lexsort((p[:, 2], p[:, 1], p[:, 3]))]
-    fill = float(search.best.scalars[0] / np.prod(stock.limits))
-    pack.log=search.log
-    return Packing(
-        p,
-        fill,
-        tuple(int(v) for v in np.bincount(p[:, 0], minlength=len(kinds))),
-        search.work,
-        time.perf_counter() - started,
-    )
-
-
-def pack(
-    container: Sequence[int], kinds: Sequence[BoxKind], *, seconds: float, payload_kg: float | None = None,
-    seed: int = 0, progress: Progress | None = None, work: int | None = None, max_stage: int | None = None,
-) -> Packing:  # fmt: skip
-    check(container, kinds, payload_kg)
-    _warm()
-    return _search(container, kinds, seconds, payload_kg, seed, progress, work, max_stage)
+    Search(stock, seed=0, until=0.0, work=100, progress=None).run(2)
