@@ -54,8 +54,8 @@ def download(text: str, name: str, media_type: str) -> Response:
 @router.get("/rules")
 def rules(request: Request) -> Response:
     book, day = workspace_of(request).rules.book(), rule_book.today()
-    given = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
-    days = {name: day_in(request, name) for name in ("valid_on", "known_on")}
+    given: dict[str, Any] = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
+    days: dict[str, Any] = {name: day_in(request, name) for name in ("valid_on", "known_on")}
     search = rule_book.Search(**given, **days)
     found, offset = search.found(book), number_in(request, "offset")
     alarms = rule_book.alarms(book, day)
