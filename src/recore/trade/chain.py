@@ -72,9 +72,7 @@ class Chain:
             found[step.charge.name] = self._amount(step.charge, found)
         return found
 
-    def total(
-        self, shipment: Shipment, known: Mapping[str, Decimal | None] | None = None
-    ) -> Decimal | None:
+    def total(self, shipment: Shipment, known: Mapping[str, Decimal | None] | None = None) -> Decimal | None:
         """CIF and all charges."""
         found = self.amounts(shipment, known)
         total = shipment.cif
