@@ -48,10 +48,6 @@ class ChargeBook:
     flags: list[Note] = field(default_factory=list)
     consulted: list[Rule] = field(default_factory=list)
 
-    @property
-    def contradictory(self) -> bool:
-        return any(len(candidates) > 1 for candidates in self.charges)
-
 
 def book(rules: RuleSet, facts: Mapping[str, Any], day: date, country: str) -> ChargeBook:
     """Read the charges of a country.
