@@ -57,11 +57,18 @@ def told(row: Rule) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", "", re.sub("[‐-―−]", "-", text)).casefold()
+    return re.sub("[\u2010-\u2015\u2212]", "-", text).casefold()
 
 
 @cache
 def _pattern(number: str, edition: str) -> re.Pattern[str]:
-    head = re.escape(_plain(number))
-    year = f"[-:]{re.escape(_plain(edition))}(?!\\d)|(?![-:]?\\d)" if edition else r"(?!\d)"
-    return re.compile(rf"(?<![a-z\d]){head}(?:{year})") if number else re.compile(r"(?!)")
+    """A number however it is spaced, with its edition or with none; '30462' is neither '304620' nor '30462.2'."""
+    if not number:
+        return re.compile("(?!)")
+    head = r"\s*".join(re.escape(word) for word in _plain(number).split())
+    no_longer = r"(?![\d.]*\d)"
+    if edition:
+        tail = rf"(?:\s*[-:]\s*{re.escape(_plain(edition))}(?!\d)|{no_longer}(?!\s*[-:]\s*\d))"
+    else:  # a year may follow, a part may not
+        tail = rf"{no_longer}(?!\s*[-:]\s*\d{{1,3}}(?!\d))"
+    return re.compile(rf"(?<![a-z\d]){head}{tail}")
