@@ -168,6 +168,10 @@ def test_overlap_and_support_by_cells(rows: list[tuple[int, ...]]) -> None:
     for x, y, z, dx, dy, dz in rows:
         cells[x : x + dx, y : y + dy, z : z + dz] += 1
     assert overlaps(box) == bool((cells > 1).any())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recore.trade.loading.check._CELLS", 0)
+        patch.setattr("recore.trade.loading.check._CHUNK", 3)
+        assert overlaps(box) == bool((cells > 1).any())
     if (cells > 1).any():
         return
     room = room_of(Container.model_validate({**BOX, "inner_mm": [12, 12, 12]}))

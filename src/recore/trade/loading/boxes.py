@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recore.method import Progress
 from recore.trade.loading.balance import balanced, within_limits
 from recore.trade.loading.cargo import Item
-from recore.trade.loading.check import ROUNDING, off_centre, spans
+from recore.trade.loading.check import ROUNDING, carriers, line_load, off_centre, spans
 from recore.trade.loading.space import Floats, Ints, Load, Room, empty, joined, poses
 
 MOST_BOXES = 20_000
@@ -177,25 +177,11 @@ def repaired(load: Load, items: Sequence[Item], room: Room) -> tuple[Load, dict[
     return load, why
 
 
-def _carriers(box: Ints) -> tuple[Ints, Ints]:
-    """Pairs (below, above) of pieces of which the second stands on the first."""
-    below_all, above_all = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    top = box[:, 2] + box[:, 5]
-    far = box[:, :2] + box[:, 3:5]
-    for z in np.unique(box[box[:, 2] > 0, 2]):
-        below = np.flatnonzero(top == z)
-        for i in np.flatnonzero(box[:, 2] == z):
-            touch = ((box[below, :2] < far[i]) & (far[below] > box[i, :2])).all(axis=1)
-            below_all.append(below[touch])
-            above_all.append(np.full(int(touch.sum()), i))
-    return np.concatenate(below_all), np.concatenate(above_all)
-
-
 def _lightened(load: Load, items: Sequence[Item], limit: float, why: dict[int, str]) -> Load:
     """Take pieces off the top over the worst section until no section is above the line load."""
-    if not len(load):
+    if line_load(load, items).max(initial=0.0) <= limit:
         return load
-    below, above = _carriers(load.box)
+    below, above = carriers(load.box)
     stays = np.ones(len(load), bool)
     begin, end, pressure = spans(load, items)
     cuts = np.unique(begin)
@@ -230,7 +216,7 @@ def _piled(marked: NDArray[np.bool_], below: Ints, above: Ints) -> NDArray[np.bo
 
 def _trimmed(load: Load, mass: Floats, room: Room, why: dict[int, str]) -> Load:
     """Take pieces off the top on the heavy side, a hundredth of the load at most."""
-    below, _ = _carriers(load.box)
+    below, _ = carriers(load.box)
     free = np.ones(len(load), bool)
     free[below] = False
     weights = mass[load.item]

@@ -5,7 +5,8 @@ No search is trusted: what the engines return is judged here, and only a plan th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from recore.trade.loading.space import Floats, Ints, Load, Room, centre, poses
 
 ROUNDING = 1e-9
 _CHUNK = 2_000_000
+_CELLS = 10_000_000
 CHECKS = (
     "inside",
     "no-overlap",
@@ -94,41 +96,71 @@ def inside(box: Ints, room: Room) -> NDArray[np.bool_]:
     return good
 
 
+def meetings(low: Ints, high: Ints, other_low: Ints, other_high: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Index pairs of rectangles or boxes (rows of low and high corners) that share more than an edge, in chunks."""
+    if not len(low) or not len(other_low):
+        return
+    order = np.argsort(other_low[:, 0], kind="stable")
+    begins = other_low[order, 0]
+    longest = int((other_high[:, 0] - other_low[:, 0]).max())
+    first = np.searchsorted(begins, low[:, 0] - longest, side="right")
+    last = np.searchsorted(begins, high[:, 0], side="left")
+    many = np.maximum(last - first, 0)
+    total = np.cumsum(many)
+    row = 0
+    while row < len(low):
+        end = max(row + 1, int(np.searchsorted(total, (total[row - 1] if row else 0) + _CHUNK)))
+        counts = many[row:end]
+        one = np.repeat(np.arange(row, end), counts)
+        step = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        two = order[np.repeat(first[row:end], counts) + step]
+        meet = np.ones(len(one), bool)
+        for axis in range(low.shape[1]):
+            meet &= (low[one, axis] < other_high[two, axis]) & (other_low[two, axis] < high[one, axis])
+        yield one[meet], two[meet]
+        row = end
+
+
 def overlaps(box: Ints) -> bool:
     """Whether any two pieces share volume."""
-    order = np.argsort(box[:, 0], kind="stable")
-    low, high = box[order, :3], box[order, :3] + box[order, 3:]
-    step = max(1, _CHUNK // max(1, len(box)))
-    for begin in range(0, len(box), step):
-        rows = np.arange(begin, min(begin + step, len(box)))
-        last = np.searchsorted(low[:, 0], high[rows, 0], side="left")
-        for i, end in zip(rows, last, strict=True):
-            a, b = low[i + 1 : end], high[i + 1 : end]
-            if ((a < high[i]) & (b > low[i])).all(axis=1).any():
-                return True
-    return False
+    low, high = box[:, :3], box[:, :3] + box[:, 3:]
+    edges = [np.unique(np.concatenate([low[:, axis], high[:, axis]])) for axis in range(3)]
+    shape = tuple(len(edge) + 1 for edge in edges)
+    if np.prod(shape) <= _CELLS:
+        # every piece adds one to the cells between all edges that it fills: corners of the sum in each direction
+        rise = np.zeros(shape, np.int32)
+        at = [[np.searchsorted(edges[axis], end[:, axis]) for end in (low, high)] for axis in range(3)]
+        for i, j, k in itertools.product((0, 1), repeat=3):
+            np.add.at(rise, (at[0][i], at[1][j], at[2][k]), 1 - 2 * ((i + j + k) % 2))
+        return bool((rise.cumsum(0).cumsum(1).cumsum(2) > 1).any())
+    return any(bool((one != two).any()) for one, two in meetings(low, high, low, high))
+
+
+def carriers(box: Ints) -> tuple[Ints, Ints]:
+    """Pairs (below, above) of pieces of which the second stands, at least in part, on the first."""
+    below_all, above_all = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    top = box[:, 2] + box[:, 5]
+    low, high = box[:, :2], box[:, :2] + box[:, 3:5]
+    for z in np.unique(box[box[:, 2] > 0, 2]):
+        above, below = np.flatnonzero(box[:, 2] == z), np.flatnonzero(top == z)
+        for one, two in meetings(low[above], high[above], low[below], high[below]):
+            above_all.append(above[one])
+            below_all.append(below[two])
+    return np.concatenate(below_all), np.concatenate(above_all)
 
 
 def support(box: Ints, stackable: NDArray[np.bool_], room: Room) -> tuple[NDArray[np.bool_], bool]:
     """(which pieces rest on their whole base, whether anything stands on what is not stackable)."""
-    good = box[:, 2] == 0
-    soft = False
-    top = box[:, 2] + box[:, 5]
-    left = np.maximum(box[:, 1], 0) if room.open_sides else box[:, 1]
-    right = box[:, 1] + box[:, 4]
+    low, high = box[:, :2].copy(), box[:, :2] + box[:, 3:5]
     if room.open_sides:
-        right = np.minimum(right, room.width)
-    for z in np.unique(box[box[:, 2] > 0, 2]):
-        above, below = np.flatnonzero(box[:, 2] == z), np.flatnonzero(top == z)
-        for i in above:
-            wide = np.minimum(box[i, 0] + box[i, 3], box[below, 0] + box[below, 3]) - np.maximum(
-                box[i, 0], box[below, 0]
-            )
-            deep = np.minimum(right[i], box[below, 1] + box[below, 4]) - np.maximum(left[i], box[below, 1])
-            shared = np.maximum(wide, 0) * np.maximum(deep, 0)
-            soft = soft or bool((shared[~stackable[below]] > 0).any())
-            good[i] = shared.sum() == box[i, 3] * (right[i] - left[i])
-    return good, soft
+        # of an over-wide piece the part over the floor counts
+        low[:, 1], high[:, 1] = np.maximum(low[:, 1], 0), np.minimum(high[:, 1], room.width)
+    below, above = carriers(box)
+    shared = np.minimum(high[below], high[above]) - np.maximum(low[below], low[above])
+    area = np.prod(np.maximum(shared, 0), axis=1)
+    carried = np.bincount(above, weights=area, minlength=len(box)).astype(np.int64)
+    good: NDArray[np.bool_] = (box[:, 2] == 0) | (carried == np.prod(high - low, axis=1))
+    return good, bool((~stackable[below] & (area > 0)).any())
 
 
 def spans(load: Load, items: Sequence[Item]) -> tuple[Floats, Floats, Floats]:
