@@ -121,7 +121,7 @@ def main(shapes: Path, target: Path) -> None:
     body = "\n".join(path for _, path in sorted(paths))
     target.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">\n'
-        f'<!-- Natural Earth 1:110m, public domain; Equal Earth projection; made by tools/world_map.py -->\n'
+        f"<!-- Natural Earth 1:110m, public domain; Equal Earth projection; made by tools/world_map.py -->\n"
         f'<g id="land">\n{body}\n</g>\n</svg>\n',
         "utf-8",
     )

@@ -103,7 +103,11 @@ def _ending(answers: Sequence[Answer], day: date) -> Iterator[Note]:
     ending: dict[str, Rule] = {}
     for answer in answers:
         for rule in answer.resting_on:
-            if rule.valid_on(day) and rule.valid_to is not None and rule.valid_to <= day + timedelta(days=NOTICE_DAYS):
+            if (
+                rule.valid_on(day)
+                and rule.valid_to is not None
+                and rule.valid_to <= day + timedelta(days=NOTICE_DAYS)
+            ):
                 ending[rule.rule_id] = rule
     for rule in ending.values():
         yield Note("row-ends", f"{rule.rule_id} ends on {rule.valid_to}: ask again if the shipment is late")

@@ -37,7 +37,9 @@ def blank(request: Request) -> Response:
     again = request.query_params.get("from", "")
     if again:
         found = _found(workspace_of(request), again)
-        return _form(request, quote_form.filled(_quotes(workspace_of(request), found), found.finding.parameters))
+        return _form(
+            request, quote_form.filled(_quotes(workspace_of(request), found), found.finding.parameters)
+        )
     machine = machine_form.read(request.query_params.multi_items())
     country = request.query_params.get("country", "")[:2]
     return _form(request, quote_form.blank(machine, rule_book.today(), country))
@@ -55,9 +57,7 @@ def _form(request: Request, form: QuoteForm, *, error: str = "", more: int = 0, 
         "places": form.place_lines(more),
         "rates": form.rate_lines(more),
         "choices": machine_form.choices(rows, day),
-        "countries": sorted(
-            {*rule_book.covered(rows, day), *(code for code in charged if len(code) == 2)}
-        ),
+        "countries": sorted({*rule_book.covered(rows, day), *(code for code in charged if len(code) == 2)}),
         "charged": charged,
         "incoterms": quote_form.INCOTERMS,
         "modes": quote_form.MODES,

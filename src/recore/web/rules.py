@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -41,7 +42,9 @@ def rule_of(book: RuleBook, rule_id: str, version: int | None = None) -> Rule:
     for rule in versions:
         if rule.version == version:
             return rule
-    raise NotFound(f"there is no version {version} of {rule_id!r}", right=f"the newest is {versions[-1].version}")
+    raise NotFound(
+        f"there is no version {version} of {rule_id!r}", right=f"the newest is {versions[-1].version}"
+    )
 
 
 def download(text: str, name: str, media_type: str) -> Response:
@@ -63,7 +66,11 @@ def rules(request: Request) -> Response:
         "given": {**given, **{name: value or "" for name, value in days.items()}},
         "counts": rule_book.counts(book.rules),
         "rows": [
-            {"rule": rule, "own": book.is_own(rule), "state": rule_book.state_on(rule, search.valid_on or day)}
+            {
+                "rule": rule,
+                "own": book.is_own(rule),
+                "state": rule_book.state_on(rule, search.valid_on or day),
+            }
             for rule in found[offset : offset + PER_PAGE]
         ],
         "found": len(found),
@@ -186,7 +193,9 @@ def rule(request: Request, rule_id: str) -> Response:
         "count": len(tried),
         "covers": rule_book.asked_by(book, shown),
         "against": [
-            _in_words(other) for pair in rule_book.contradictions(book) for other in pair
+            _in_words(other)
+            for pair in rule_book.contradictions(book)
+            for other in pair
             if shown.rule_id in (pair[0].rule_id, pair[1].rule_id) and other.rule_id != shown.rule_id
         ],
         "alarm": next((a for a in rule_book.alarms(book, day) if a.rule_id == rule_id), None),
