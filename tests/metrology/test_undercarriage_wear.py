@@ -129,7 +129,7 @@ def test_beyond_an_end_by_less_than_u_is_held_to_it() -> None:
 
 def test_only_refused_readings_give_no_number() -> None:
     result = undercarriage_wear(readings(("a", 90, 0.1)), curves(bent()))
-    assert result.percent_worn is result.percent_worn_at_least is result.worst_part is None
+    assert (result.percent_worn, result.percent_worn_at_least, result.worst_part) == (None, None, None)
 
 
 def test_limits_within_the_uncertainty_are_told() -> None:
@@ -217,7 +217,9 @@ def test_a_curve_in_inches() -> None:
 def test_curves_as_a_table_are_the_same_curves() -> None:
     document = bent()
     rows = document["knots"]
-    words = {name: [document[name]] * len(rows) for name in ("maker", "model", "part", "tool", "source", "licence")}
+    words = {
+        name: [document[name]] * len(rows) for name in ("maker", "model", "part", "tool", "source", "licence")
+    }
     table = Table.of(
         {
             **words,
@@ -259,7 +261,9 @@ def ran(tmp_path: Path, table: str, **parameters: Any) -> Outcome:
 
 
 def test_a_finding_with_its_table_and_plot(tmp_path: Path) -> None:
-    outcome = ran(tmp_path, "part,tool,measured_in,u_in\nsprocket,a,3.0,0.01\nSprocket,A,3.9,0.01\n", hours=4000)
+    outcome = ran(
+        tmp_path, "part,tool,measured_in,u_in\nsprocket,a,3.0,0.01\nSprocket,A,3.9,0.01\n", hours=4000
+    )
     assert set(outcome.artifacts) == {"wear.csv"}
     assert outcome.finding.refusals[0].code == "outside-curve"
     drawn = outcome.plot()
@@ -270,7 +274,9 @@ def test_a_finding_with_its_table_and_plot(tmp_path: Path) -> None:
 def test_through_the_command_line(tmp_path: Path) -> None:
     ran(tmp_path, "part,tool,measured_mm,u_mm\nsprocket,a,78,0.3\n")
     names = [str(tmp_path / name) for name in ("readings.csv", "curves.json")]
-    done = CliRunner().invoke(app, ["run", "undercarriage.wear", *names, "--json", "--out", str(tmp_path / "o")])
+    done = CliRunner().invoke(
+        app, ["run", "undercarriage.wear", *names, "--json", "--out", str(tmp_path / "o")]
+    )
     assert done.exit_code == 0
     results = json.loads(done.stdout)["results"]
     assert results["percent_worn"]["value"] == pytest.approx(50)
