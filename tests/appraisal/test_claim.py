@@ -423,7 +423,7 @@ def test_a_sheet_in_six_blocks(tmp_path: Path) -> None:
 
 
 def test_a_sheet_without_a_gap_has_no_flag() -> None:
-    answers = {}
+    answers: dict[str, Any] = {}
     for rule in SHIPPED.rows:
         if rule.domain == "circularity":
             vector = next(v for v in rule.test_vectors if v.expect is Verdict.PASS)

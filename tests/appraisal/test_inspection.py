@@ -603,3 +603,26 @@ def test_the_plot(tmp_path: Path) -> None:
     drawn = evaluate.run([open_file(tmp_path / "inspection.json")]).plot()
     assert drawn is not None
     assert "stop items: pass" in json.dumps(drawn)
+
+
+def test_an_inspection_travels_in_a_passport_and_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECORE_CONFIG", str(tmp_path / "config"))
+    (tmp_path / "plate.jpg").write_bytes(b"plate")
+    photo = {"item": "plate_legible", "file": "plate.jpg", "sha256": hashlib.sha256(b"plate").hexdigest()}
+    document = filled("forklift", "service_brake", photos=[photo])
+    (tmp_path / "inspection.json").write_text(json.dumps(document))
+    (tmp_path / "case.toml").write_text(
+        '[machine]\nmaker = "M"\nmodel = "X"\nserial = "4711"\nfamily = "forklift"\n'
+        '[[component]]\nid = "whole"\nkind = "machine"\n[grade]\nprofile = "open-condition"\n'
+        '[[step]]\nid = "look"\ncomponent = "whole"\nmethod = "inspection.evaluate"\n'
+        'evidence = ["inspection.json", "plate.jpg"]\n'
+    )
+    appraised = CliRunner().invoke(app, ["appraise", str(tmp_path), "--json"])
+    assert appraised.exit_code == 0, appraised.stderr
+    told = json.loads(appraised.stdout)
+    assert told["grade"] == "D"
+    assert told["binding"]["rule_id"] == "condition.inspection-stop.d"
+    verified = CliRunner().invoke(app, ["verify", told["passport"], "--json"])
+    assert verified.exit_code == 0, verified.stdout

@@ -129,7 +129,7 @@ def test_beyond_an_end_by_less_than_u_is_held_to_it() -> None:
 
 def test_only_refused_readings_give_no_number() -> None:
     result = undercarriage_wear(readings(("a", 90, 0.1)), curves(bent()))
-    assert result.percent_worn is result.percent_worn_at_least is result.worst_part is None
+    assert (result.percent_worn, result.percent_worn_at_least, result.worst_part) == (None, None, None)
 
 
 def test_limits_within_the_uncertainty_are_told() -> None:

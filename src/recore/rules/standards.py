@@ -20,8 +20,8 @@ STATUSES = ("active", "abolished", "draft")
 
 def register(rules: RuleSet | None = None) -> tuple[Rule, ...]:
     """Rows of the register (default: the shipped one)."""
-    rows = shipped() if rules is None else rules.known()
-    return tuple(rule for rule in rows.rows if rule.domain == DOMAIN and rule.effect == "state")
+    rows = (shipped("standard") if rules is None else rules).known().rows
+    return tuple(rule for rule in rows if rule.domain == DOMAIN and rule.effect == "state")
 
 
 def cited(text: str, standards: Iterable[Rule], day: date) -> Iterator[Rule]:

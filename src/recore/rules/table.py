@@ -263,9 +263,14 @@ def rows_parameter(schema: Mapping[str, Any]) -> str | None:
 
 
 @cache
-def shipped() -> RuleSet:
-    """The rows that come with Recore, read once."""
-    return load()
+def shipped(part: str = "") -> RuleSet:
+    """The rows that come with Recore, read once.
+
+    Parameters
+    ----------
+    part : folder of rows on one subject, such as 'inspection', for who needs no other; '' reads all
+    """
+    return load(SHIPPED / part) if part else load()
 
 
 def files(path: Path | str | None) -> list[Path]:

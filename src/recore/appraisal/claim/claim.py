@@ -69,7 +69,7 @@ def claim(
     ISO 10987-2:2017, 3.5; BS 8887-220:2010; BS 8887-240:2011; common definition of remanufacturing, 2016;
     GB/T 28618-2012, Annex A (gates).
     """
-    decided = decide_words(record, shipped() if rules is None else rules)
+    decided = decide_words(record, shipped("process") if rules is None else rules)
     asked = wanted or record.wanted or ""
     word = decided.named(asked) if asked else None
     granted = _granted(decided, word)

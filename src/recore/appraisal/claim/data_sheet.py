@@ -97,7 +97,7 @@ def data_sheet(
     ----------
     ISO 59040:2025, clause 6 (six areas); statements and bands are our own.
     """
-    rows = shipped() if rules is None else rules
+    rows = shipped("process") if rules is None else rules
     found = _statements(rows, sheet)
     strangers = sorted(sheet.statements.keys() - {params.question for _, params in found})
     if strangers:

@@ -81,7 +81,7 @@ def rate(
     ----------
     GB/T 28620-2012; the formula is unverified (evidence level 5) until somebody confirms it against the text.
     """
-    rows = _rows(shipped() if rules is None else rules, day)
+    rows = _rows(shipped("process") if rules is None else rules, day)
     number = _share(parts, rows, "number", lambda part: Decimal(1))
     mass = _share(parts, rows, "mass", lambda part: part.mass_kg)
     value = _share(parts, rows, "value", lambda part: part.value)

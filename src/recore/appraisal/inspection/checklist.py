@@ -73,7 +73,7 @@ def checklist(
     ----------
     ISO 10987-3:2017, 4.1 to 4.4: what a used machine is evaluated for; the items are in our own words.
     """
-    rows = shipped() if rules is None else rules
+    rows = shipped("inspection") if rules is None else rules
     found = profile_of(rows, profile, _family(machine, family, rows, profile))
     when = day or found.recorded
     items = [item for item in found.items if item.rule.valid_on(when)]

@@ -82,7 +82,7 @@ def evaluate(
     ISO 14253-1:2017, with a guard band of U.
     """
     profile = profile_of(
-        shipped() if rules is None else rules, inspection.profile, inspection.machine_family()
+        shipped("inspection") if rules is None else rules, inspection.profile, inspection.machine_family()
     )
     judged = judge_inspection(profile, inspection)
     digests = {photo.sha256 for photo in photos}
