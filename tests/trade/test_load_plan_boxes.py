@@ -123,6 +123,60 @@ def test_a_hundred_thousand_boxes() -> None:
     assert time.perf_counter() - begin < 25
 
 
+def test_more_boxes_than_one_search_takes() -> None:
+    items = [part("cube", [100, 100, 100], 0.2, 60_000), part("case", [1000, 800, 600], 40, 20)]
+    plan = planned(items, CONTAINERS[1])
+    assert "boxes-capped" in {note.code for note in plan.flags}
+    packed = {row["item"]: row["count"] for row in plan.packing_list.to_pylist()}
+    assert packed["case"] == 20 and packed["cube"] > 15_000
+    assert plan.legal.value is True
+
+
+def test_boxes_that_can_never_be_loaded_have_their_reason() -> None:
+    items = [
+        part("fits", [500, 500, 500], 10, 20),
+        part("long", [7000, 300, 300], 10, 5),
+        part("iron", [200, 200, 200], 2000, 5),
+        part("ton", [300, 300, 300], 40_000, 5),
+    ]
+    plan = planned(items, BOX)
+    reasons = {row["item"]: row["reason"] for row in plan.left.to_pylist()}
+    assert reasons == {"long": "length", "iron": "floor", "ton": "payload"}
+    assert plan.packed.value == 20
+    full = planned([{**items[0], "count": 2000}, items[1]], {**CONTAINERS[2], "inner_mm": [6000, 2000, 2000]})
+    assert {row["item"]: row["reason"] for row in full.left.to_pylist()} == {
+        "fits": "space",
+        "long": "length",
+    }
+
+
+def test_a_rack_that_is_full_of_one_machine_takes_no_boxes() -> None:
+    rack = {**CONTAINERS[2], "inner_mm": [7500, 2126, 2043]}
+    items = [
+        part(
+            "excavator", [7500, 3000, 3100], 20000, 1, vertical_allowed=[False, False, True], stackable=False
+        ),
+        part("bucket", [900, 700, 500], 300, 30),
+    ]
+    plan = planned(items, rack)
+    assert [row["item"] for row in plan.packing_list.to_pylist()] == ["excavator"]
+    assert plan.legal.value is True
+
+
+def test_short_contact_loads_one_section() -> None:
+    """Boxes on short skids: 400 kg on 0.2 m each is 2 t/m where four stand side by side and stacked."""
+    items = [
+        part("case", [1000, 500, 500], 400, 40, contact_length_mm=200, vertical_allowed=[False, False, True])
+    ]
+    plan = planned(items, {**BOX, "floor_kg_per_m": 4100, "cog_max_offset": [0.5, 0.5]})
+    assert plan.legal.value is True
+    lengthways = [row for row in plan.placements.to_pylist() if row["orientation"].startswith("1")]
+    at: dict[int, int] = {}
+    for row in lengthways:
+        at[row["x_mm"]] = at.get(row["x_mm"], 0) + 1
+    assert max(at.values(), default=0) <= 2
+
+
 def test_several_containers_share_the_time() -> None:
     items = [part("case", [1100, 900, 800], 300, 60)]
     plan = planned(items, [BOX, {**BOX, "name": "second"}], seconds=2)

@@ -124,7 +124,8 @@ def load_plan(
     A plan is legal when each of these holds; a plan that is not is never given, pieces stay behind instead:
 
     - inside the inner edges. On a flat rack a piece wider than the floor stands centred and lengthways, and cargo
-      may stand out above; nothing passes the end walls. An open top lets cargo stand out above.
+      may stand out above, on the edge that makes it lowest; nothing passes the end walls. An open top lets cargo
+      stand out above in the same way.
     - no two pieces share volume; each stands on an edge that may be upright.
     - the whole base rests on the floor or on tops at exactly its height (of an over-wide piece, the part over the
       floor); nothing stands on what is not stackable.

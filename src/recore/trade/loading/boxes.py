@@ -136,8 +136,6 @@ def _offered(
     for k, (item, count) in enumerate(zip(items, counts, strict=True)):
         if not count or not _fitting(item, room, width) or item.mass_kg > room.cargo_kg:
             continue
-        if room.floor_kg_per_m is not None and item.mass_kg * 1000 > room.floor_kg_per_m * max(item.whole_mm):
-            continue
         most = space // math.prod(item.whole_mm)
         if item.mass_kg > 0:
             most = min(most, math.floor(room.cargo_kg / item.mass_kg * (1 + ROUNDING)))

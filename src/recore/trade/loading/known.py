@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from recore.errors import BadInput
@@ -23,18 +25,25 @@ class Known:
     rules: RuleSet
     day: date | None
     used: dict[str, Rule] = field(default_factory=dict)
+    _asked: dict[tuple[Any, ...], Rule | None] = field(default_factory=dict)
+
+    @cached_property
+    def _in_force(self) -> dict[str, list[Rule]]:
+        """Rows of kind `state` by domain."""
+        found: dict[str, list[Rule]] = defaultdict(list)
+        for rule in self.rules.known().rows:
+            lasting = rule.valid_to is None if self.day is None else rule.valid_on(self.day)
+            if rule.effect == "state" and lasting:
+                found[rule.domain].append(rule)
+        return found
 
     def rows(self, domain: str, facts: Mapping[str, Any]) -> list[Rule]:
         """Rows of a domain that apply to the facts."""
-        found = []
-        for rule in self.rules.known().rows:
-            if rule.domain != domain or rule.effect != "state":
-                continue
-            if rule.valid_to is not None if self.day is None else not rule.valid_on(self.day):
-                continue
-            if rule.answer(facts, self.day or rule.valid_from).verdict is Verdict.PASS:
-                found.append(rule)
-        return found
+        return [
+            rule
+            for rule in self._in_force.get(domain, ())
+            if rule.answer(facts, self.day or rule.valid_from).verdict is Verdict.PASS
+        ]
 
     def newest(self, rows: Iterable[Rule]) -> Rule | None:
         """The row that came into force last; taking it is consulting it."""
@@ -43,9 +52,13 @@ class Known:
             self.used[row.rule_id] = row
         return row
 
-    def one(self, domain: str, question: str, facts: Mapping[str, Any]) -> Rule | None:
+    def one(self, domain: str, question: str, facts: Mapping[str, str]) -> Rule | None:
         """The newest row that answers a question."""
-        return self.newest(rule for rule in self.rows(domain, facts) if rule.question == question)
+        key = (domain, question, *sorted(facts.items()))
+        if key not in self._asked:
+            rows = [rule for rule in self.rows(domain, facts) if rule.question == question]
+            self._asked[key] = self.newest(rows)
+        return self._asked[key]
 
     @property
     def digest(self) -> str:
@@ -112,7 +125,7 @@ def completed(container: Container, known: Known) -> tuple[Container, list[Note]
 
 def lost_slots(known: Known, kind: str, teu: float, width_mm: int, height_mm: int) -> float | None:
     """Slots [TEU] that a loaded container costs beyond its own; None where no row or no size in TEU tells."""
-    row = known.one("out-of-gauge", "out-of-gauge", {"container": {"kind": kind}})
+    row = known.newest(known.rows("out-of-gauge", {"container": {"kind": kind}}))
     if row is None or not teu:
         return None
     high = row.params["height_mm"].get(f"{teu:g}")

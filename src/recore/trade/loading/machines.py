@@ -16,7 +16,7 @@ import numpy as np
 from recore.trade.loading.balance import balanced
 from recore.trade.loading.cargo import Item
 from recore.trade.loading.check import check
-from recore.trade.loading.space import Load, Pose, Room, empty, poses, sideways
+from recore.trade.loading.space import Load, Pose, Room, empty, needless, poses
 
 EFFORT = 60_000
 BALANCES = 400
@@ -70,7 +70,7 @@ class _Search:
             door = room.door is None or (pose.dy <= room.door[0] and pose.dz <= room.door[1])
             wide = pose.dy <= room.width or room.open_sides
             high = pose.dz <= room.height or room.open_top
-            fits = door and wide and high and pose.dx <= room.length and not sideways(pose, item, room)
+            fits = door and wide and high and pose.dx <= room.length and not needless(pose, item, room)
             if fits and self._pressure(item, pose)[2] <= self._limit:
                 found.append(pose)
         # over the sides last, and lengthways first: a machine is driven in

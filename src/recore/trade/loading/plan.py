@@ -13,7 +13,7 @@ from recore.trade.loading.boxes import fits_as_box, load_boxes
 from recore.trade.loading.cargo import Item
 from recore.trade.loading.check import Verdicts, check
 from recore.trade.loading.machines import load_machines
-from recore.trade.loading.space import Load, Pose, Room, centre, empty, poses, sideways
+from recore.trade.loading.space import Load, Pose, Room, centre, empty, needless, poses
 
 FEW = 12
 REASONS = {
@@ -152,10 +152,10 @@ def obstacle(item: Item, room: Room) -> str:
 
 
 def _misses(pose: Pose, item: Item, room: Room) -> set[str]:
-    missed = set()
+    missed = needless(pose, item, room)
     if pose.dx > room.length:
         missed.add("length")
-    if (pose.dy > room.width and not room.open_sides) or sideways(pose, item, room):
+    if pose.dy > room.width and not room.open_sides:
         missed.add("width")
     if pose.dz > room.height and not room.open_top:
         missed.add("height")

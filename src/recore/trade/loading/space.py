@@ -161,11 +161,18 @@ def joined(one: Load, other: Load) -> Load:
     )
 
 
-def sideways(pose: Pose, item: Item, room: Room) -> bool:
-    """Whether a piece that is wider than the floor stands across although it would stand out less lengthways."""
-    if pose.dy <= room.width or not room.open_sides:
-        return False
-    return any(other.dz == pose.dz and other.dy < pose.dy for other in poses(item))
+def needless(pose: Pose, item: Item, room: Room) -> set[str]:
+    """Where a piece would stand out of an open room although it stands out less in another pose.
+
+    Over the sides only lengthways, above only on the edge that makes it lowest.
+    """
+    found = set()
+    wide, high = pose.dy > room.width and room.open_sides, pose.dz > room.height and room.open_top
+    if wide and any(other.dz == pose.dz and other.dy < pose.dy for other in poses(item)):
+        found.add("width")
+    if high and any(other.dz < pose.dz for other in poses(item)):
+        found.add("height")
+    return found
 
 
 def centre(load: Load, mass: Floats) -> tuple[float, float, float] | None:

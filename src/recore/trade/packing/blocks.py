@@ -27,7 +27,8 @@ def find(size: Ints, need: Ints, slots: Ints, lx: int, ly: int, lz: int, wanted:
     h = (h ^ np.uint64(lz)) * f
     for k in range(wanted.shape[0]):
         h = (h ^ np.uint64(wanted[k])) * f
-    h = h ^ (h >> np.uint64(29))
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = h ^ (h >> np.uint64(33))
     mask = slots.shape[0] - 1
     at = np.int64(h & np.uint64(mask))
     while True:

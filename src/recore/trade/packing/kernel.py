@@ -56,6 +56,7 @@ class Room(NamedTuple):
     width: int
     height: int
     lowest: int  # no box is flatter
+    narrowest: int  # nor has a shorter edge along x or y
     cell: int
     edges: Ints  # 3 × (kinds·3): edge in cells usable along x, y, z; 0 = not usable
     contact: int  # powers of the two shares in the score of a block
@@ -247,8 +248,18 @@ def rank(
     sz = room.height - s[4]
     space = sx * sy * sz
     inverse = 1.0 / space
-    kept = 0
+    if sx < room.narrowest or sy < room.narrowest:
+        return 0, n_active
+    # the largest blocks come first: skip those of more volume than the space has
     i = 0
+    j = n_active
+    while i < j:
+        middle = (i + j) // 2
+        if b.rest[active[middle], 0] > space:
+            i = middle + 1
+        else:
+            j = middle
+    kept = i
     floor = -1.0
     while i < n_active:
         c = active[i]

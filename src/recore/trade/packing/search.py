@@ -39,9 +39,10 @@ class Voice(NamedTuple):
 
 VOICES = (
     Voice(1.0, 0, 4, 1),
-    Voice(0.98, 1, 2, 1),
+    Voice(1.0, 0, 1, 1, (1, 1, 3)),
     Voice(1.0, 0, 2, 2),
-    Voice(1.0, 3, 4, 1),
+    Voice(0.98, 1, 2, 1),
+    Voice(0.98, 3, 4, 1),
 )
 
 
@@ -79,7 +80,16 @@ class Search:
                 if edge not in row:
                     row[np.flatnonzero(row == 0)[0]] = edge
         self.room = kernel.Room(
-            length, width, height, int(stock.turned[:, 2].min()), cell, edges, 1, 1, (1, 1, 1)
+            length,
+            width,
+            height,
+            int(stock.turned[:, 2].min()),
+            int(stock.turned[:, :2].min()),
+            cell,
+            edges,
+            1,
+            1,
+            (1, 1, 1),
         )
         self.boxes = int(stock.counts.sum())
         one = np.zeros(len(stock.counts), np.int64)
