@@ -210,6 +210,17 @@ def test_an_expired_row(run: Callable[..., Outcome]) -> None:
     refused(run(quote(), rows), "charge-expired", "idf", "ke.idf.a", "2026-12-01")
 
 
+def test_a_step_that_expired_beside_one_that_does_not_fit(run: Callable[..., Outcome]) -> None:
+    used = {"field": "condition", "op": "==", "value": "used"}
+    steps = [
+        charge("ke.fee.used", "fee", 5, "cif", 0.2, predicate=used),
+        charge("ke.fee.new", "fee", 5, "cif", 0.1, predicate={"not": used}),
+    ]
+    assert values(run(quote(), [*plain_kenya(), *steps]))["landed_total"] == 152242.40
+    steps[0]["valid_to"] = "2026-06-30"
+    refused(run(quote(), [*plain_kenya(), *steps]), "charge-expired", "ke.fee.used", "2026-12-01")
+
+
 def test_a_row_not_yet_in_force(run: Callable[..., Outcome]) -> None:
     rows = plain_kenya()
     rows[1]["valid_from"] = "2027-01-01"
