@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
+from recore.method import Outcome
 from recore.rules import RuleSet
 
 DAY = "2026-12-01"
@@ -71,3 +74,29 @@ def fx(pair: str, rate: Any, day: str = DAY) -> dict[str, Any]:
     """1 USD = 7.1 CNY is fx("USD/CNY", 7.1)."""
     base, _, other = pair.partition("/")
     return {"base": base, "quote": other, "date": day, "rate": rate}
+
+
+def values(outcome: Outcome) -> dict[str, Any]:
+    return {name: quantity.value for name, quantity in outcome.finding.results.items()}
+
+
+def codes(outcome: Outcome) -> list[str]:
+    return [note.code for note in outcome.finding.refusals]
+
+
+def flags(outcome: Outcome) -> list[str]:
+    return [note.code for note in outcome.finding.flags]
+
+
+def table(outcome: Outcome, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(outcome.artifacts[f"{name}.csv"].decode())))
+
+
+def refused(found: Outcome, code: str, *words: str) -> None:
+    assert code in codes(found), (codes(found), flags(found))
+    text = next(note.text for note in found.finding.refusals if note.code == code)
+    for word in words:
+        assert word in text, text
+    assert "landed_total" not in values(found)
+    assert "indicative_total" not in values(found)
+    assert "charges_total" not in values(found)

@@ -166,6 +166,12 @@ def _one(
             applying.append(item)
         else:
             against.append(f"{item.rule.rule_id}: {outcome.text}")
+    past = [item for item in concerning if item not in valid and _would_apply(item.rule, facts, day)]
+    if not applying and past:
+        rows = ", ".join(f"{c.rule.rule_id} ({c.rule.validity})" for c in past)
+        text = f"{name}: what is in force on {day} does not fit this machine, and what fits is not in force: {rows}"
+        found.refusals.append(Note("charge-expired", text))
+        return
     if not applying:
         if cover is not None:
             text = f"{cover.rule_id} counts {name} among the charges, and no row of it fits: {'; '.join(against)}"
@@ -188,6 +194,11 @@ def _one(
             found.refusals.append(Note("charge-contradiction-open", text))
             return
     found.charges.append(_distinct(applying))
+
+
+def _would_apply(rule: Rule, facts: Mapping[str, Any], day: date) -> bool:
+    """Whether a row that is not in force would charge this machine, or might."""
+    return rule.answer(facts, day).verdict is not Verdict.FAIL
 
 
 def _distinct(applying: list[Candidate]) -> tuple[Candidate, ...]:
