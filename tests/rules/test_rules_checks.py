@@ -32,9 +32,11 @@ def test_every_vector_of_every_shipped_row(shipped: Rule) -> None:
 
 
 def test_the_shipped_rows_are_sound() -> None:
-    problems = rules.check()
-    assert {p.severity for p in problems} <= {"note"}
-    assert {p.rule_id for p in problems} == {r.rule_id for r in SHIPPED if r.evidence_level == 5}
+    problems = rules.check(as_of=date(2026, 11, 22))
+    assert {p.code for p in problems if p.severity != "note"} <= {"overlap", "expiring"}
+    assert "error" not in {p.severity for p in problems}
+    unverified = {p.rule_id for p in problems if p.code == "unverified"}
+    assert unverified == {r.rule_id for r in SHIPPED if r.evidence_level == 5}
     assert len(SHIPPED) >= 35
 
 
@@ -158,3 +160,109 @@ def test_today_is_the_day_where_none_is_given(tmp_path: Path) -> None:
         RuleSet([rule(valid_from="2001-01-01", valid_to="2001-12-31", test_vectors=[])]).toml()
     )
     assert "expired" in [p.code for p in rules.check(tmp_path)]
+
+
+# ---- rows against each other -----------------------------------------------------------------------
+
+
+def levy(name: str, order: int, base: str = "cif", **changes: Any) -> dict[str, Any]:
+    params = {"name": name, "order": order, "kind": "ad_valorem", "base": base, "rate": 0.1}
+    vector = {"given": {}, "date": "2026-06-01", "expect": "pass"}
+    document = {
+        "domain": "charge",
+        "effect": "charge",
+        "selector": {},
+        "predicate": ...,
+        "test_vectors": [vector],
+    }
+    return row(**({"rule_id": f"vn.{name}"} | document | {"params": params} | changes))
+
+
+def ladder(rule_id: str, steps: Any, **changes: Any) -> dict[str, Any]:
+    params = {"field": "emission_stage", "fact": "emission_rank", "steps": steps}
+    return levy(
+        rule_id, 1, rule_id=rule_id, **({"domain": "ladder", "effect": "state", "params": params} | changes)
+    )
+
+
+def cover(*questions: str, **changes: Any) -> dict[str, Any]:
+    vectors = [
+        {"given": {"ready": ready}, "date": "2026-06-01", "expect": expect}
+        for ready, expect in ((True, "pass"), (False, "fail"))
+    ]
+    document = {
+        "domain": "coverage",
+        "effect": "cover",
+        "selector": {},
+        "predicate": {"field": "ready", "op": "==", "value": True},
+        "test_vectors": vectors,
+        "params": {"questions": list(questions)},
+    }
+    return row("vn.cover", **(document | changes))
+
+
+def test_ladders_side_by_side_are_sound(tmp_path: Path) -> None:
+    assert found(tmp_path, ladder("a", {"II": 2, "III": 3}), ladder("b", {"ii": 2.0, "IV": 4})) == []
+    later = ladder("b", {"II": 3}, valid_from="2027-01-01", valid_to="2028-01-01")
+    later["test_vectors"] = [{"given": {}, "date": "2027-06-01", "expect": "pass"}]
+    assert found(tmp_path, ladder("a", {"II": 2}), later) == []
+
+
+def test_charges_in_order_are_sound(tmp_path: Path) -> None:
+    assert (
+        found(
+            tmp_path, levy("Duty", 1), levy("IDF", 2, "FOB"), levy("vat", 3, "CIF + duty + 2*idf - freight")
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([levy("vat", 3, "cif + duty")], ("vn.vat", "base", "error")),
+        ([levy("vat", 3, "cif + duty"), levy("duty", 4)], ("vn.vat", "base", "error")),
+        ([levy("vat", 3, "cif + vat")], ("vn.vat", "base", "error")),
+        ([levy("vat", 3, "cif + duty"), levy("duty", 1, jurisdiction="KE")], ("vn.vat", "base", "error")),
+        ([levy("vat", 3, "cif ++ duty")], ("vn.vat", "charge", "error")),
+        ([levy("vat", 3, params={"name": "vat"})], ("vn.vat", "charge", "error")),
+        ([levy("vat", 3, params={"name": "vat", "order": 1, "kind": "ad_valorem", "base": "cif", "rate": 16})], ("vn.vat", "charge", "warning")),
+        ([levy("vat", 3, params={"name": "vat", "order": 1, "kind": "ad_valorem", "base": "cif", "rate": 0.1, "min": 5})], ("vn.vat", "charge", "warning")),
+        ([levy("vat", 3), levy("vat", 3, "fob", rule_id="z")], ("z", "overlap", "error")),
+        ([levy("vat", 3), levy("vat", 3, "fob", rule_id="z", conflicts_with=["vn.vat"])], ("z", "overlap", "warning")),
+        ([row(params={})], ("age.vn", "age-basis", "warning")),
+        ([ladder("a", {"II": 2}), ladder("b", {"i i": 3})], ("b", "ladder", "error")),
+        ([ladder("a", {"II": "2"})], ("a", "ladder", "error")),
+        ([ladder("a", [2])], ("a", "ladder", "error")),
+        ([row(), cover("age", "emmision")], ("vn.cover", "unanswered", "warning")),
+        ([row(), cover("age", "emission", "document")], ("vn.cover", "unanswered", "note")),
+        ([row(), cover("age", jurisdiction="KE")], ("vn.cover", "unanswered", "note")),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit_together(
+    tmp_path: Path, rows: list[dict[str, Any]], wanted: tuple[str, str, str]
+) -> None:
+    assert found(tmp_path, *rows) == [wanted]
+
+
+def test_what_a_customs_union_states_counts(tmp_path: Path) -> None:
+    union = levy("duty", 1, jurisdiction="EU")
+    member = cover("age", includes=["EU"], params={"questions": ["age", "charge"], "includes": ["EU"]})
+    member = {name: value for name, value in member.items() if name != "includes"}
+    assert found(tmp_path, union, row(), member, levy("vat", 2, "cif + duty")) == []
+    assert found(tmp_path, levy("duty", 1, jurisdiction="*"), levy("vat", 2, "cif + duty")) == []
+    old = levy(
+        "duty",
+        3,
+        valid_from="2025-01-01",
+        valid_to="2025-12-31",
+        rule_id="old",
+        test_vectors=[{"given": {}, "date": "2025-06-01", "expect": "pass"}],
+    )
+    # a row of another time may stand later in the order
+    assert [code for _, code, _ in found(tmp_path, old, levy("duty", 1), levy("vat", 2, "cif + duty"))] == []
+
+
+def test_what_asks_nothing_needs_no_vector_that_fails(tmp_path: Path) -> None:
+    assert found(tmp_path, levy("duty", 1)) == []
+    assert found(tmp_path, levy("duty", 1, test_vectors=[])) == [("vn.duty", "vectors", "error")]

@@ -28,6 +28,7 @@ def row(rule_id: str = "age.vn", **changes: Any) -> dict[str, Any]:
         "selector": {"hs": ["84.29"]},
         "predicate": {"field": "age_years", "op": "<=", "value": 10},
         "effect": "require",
+        "params": {"age_basis": "build_year"},
         "valid_from": "2026-01-01",
         "valid_to": "2026-12-31",
         "recorded_at": "2026-01-15",
@@ -94,7 +95,8 @@ def test_every_changed_field_changes_the_digest() -> None:
     ]
     digests = [rule(**change).digest for change in changed]
     assert len({base, *digests}) == len(changed) + 1
-    assert rule(params={}).digest == rule(conflicts_with=[]).digest == base
+    assert rule(version=1).digest == rule(conflicts_with=[]).digest == base
+    assert rule(params={}).digest == rule(params=...).digest != base
 
 
 def test_both_ends_of_validity_are_inside() -> None:

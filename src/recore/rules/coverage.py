@@ -90,12 +90,12 @@ def decide(
     """
     known = rules.known(known_on)
     facts = climbed(known, facts, day)
-    covers, areas = _covers(known, facts, day, jurisdiction)
+    covers, areas = covering(known, facts, day, jurisdiction)
     asked: dict[str, list[Rule]] = {}
     for cover in covers:
         for question in cover.params["questions"]:
             asked.setdefault(question, []).append(cover)
-    here = [rule for rule in known.rows if rule.jurisdiction in areas]
+    here = known.within(areas)
     heard = [
         rule for rule in here if rule.effect in DECIDING and (rule.domain in domains or _asked(rule, asked))
     ]
@@ -104,7 +104,7 @@ def decide(
         if rule.selector.match(facts).verdict is not Verdict.FAIL:
             groups.setdefault((rule.domain, rule.question), []).append(rule)
     answers = [
-        Answer(question, _settled(group, facts, day), tuple(_asking(domain, question, asked)))
+        Answer(question, settled(group, facts, day), tuple(_asking(domain, question, asked)))
         for (domain, question), group in groups.items()
     ]
     answers += [
@@ -137,22 +137,20 @@ def decide(
 
 def areas_of(rules: RuleSet, facts: Mapping[str, Any], day: date, jurisdiction: str) -> frozenset[str]:
     """Jurisdictions whose rows count for one: itself, '*', and what its cover rows in force include."""
-    return _covers(rules, facts, day, jurisdiction)[1]
+    return covering(rules, facts, day, jurisdiction)[1]
 
 
-def _covers(
+def covering(
     rules: RuleSet, facts: Mapping[str, Any], day: date, jurisdiction: str
 ) -> tuple[tuple[Rule, ...], frozenset[str]]:
     """Cover rows in force, those of included jurisdictions too, and every jurisdiction that counts."""
     areas, found, new = {jurisdiction}, [], [jurisdiction]
     while new:
         place = new.pop()
-        for rule in rules.rows:
-            if rule.effect != "cover" or rule.jurisdiction != place:
-                continue
-            if rule.outcome(facts, day).verdict is Verdict.PASS:
+        for rule in rules.places.get(place, ()):
+            if rule.effect == "cover" and rule.outcome(facts, day).verdict is Verdict.PASS:
                 found.append(rule)
-                more = [area for area in rule.params.get("includes", ()) if area not in areas]
+                more = [area for area in dict.fromkeys(rule.params.get("includes", ())) if area not in areas]
                 areas.update(more)
                 new += more
     return tuple(found), frozenset({*areas, "*"})
@@ -166,22 +164,34 @@ def _asking(domain: str, question: str, asked: Mapping[str, list[Rule]]) -> list
     return [*asked.get(question, ()), *(asked.get(domain, ()) if domain != question else ())]
 
 
-def _in_force(rule: Rule, question: str, facts: Mapping[str, Any], day: date) -> bool:
+def answers_question(rule: Rule, question: str, day: date) -> bool:
+    """Whether a row in force answers a question, for those it concerns."""
     return (
         question in (rule.domain, rule.question)
         and rule.effect not in ("cover", "warn", "grade")
         and rule.valid_on(day)
-        and rule.selector.match(facts).verdict is not Verdict.FAIL
     )
+
+
+def no_row(question: str, day: date) -> str:
+    """What is said where nothing answers a question."""
+    return f"no rule row in force on {day} answers the question {question!r}"
+
+
+def cited(rule: Rule) -> str:
+    """The source of a row in one line: its title, or its address."""
+    return rule.source.title or rule.source.url
+
+
+def _in_force(rule: Rule, question: str, facts: Mapping[str, Any], day: date) -> bool:
+    return answers_question(rule, question, day) and rule.selector.match(facts).verdict is not Verdict.FAIL
 
 
 def _unanswered(question: str, day: date) -> Judgement:
-    return Judgement(
-        Verdict.UNKNOWN, (), f"no rule row in force on {day} answers the question {question!r}", ()
-    )
+    return Judgement(Verdict.UNKNOWN, (), no_row(question, day), ())
 
 
-def _settled(group: list[Rule], facts: Mapping[str, Any], day: date) -> Judgement:
+def settled(group: list[Rule], facts: Mapping[str, Any], day: date) -> Judgement:
     """Judge one question; a row whose declared contradiction is not in force waits for a person.
 
     Otherwise a contradicting row that expires, or is lost, would turn an open question into a pass.

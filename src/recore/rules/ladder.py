@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from recore.rules.predicate import Verdict
@@ -39,10 +40,14 @@ def _rank(row: Rule, facts: Mapping[str, Any], day: date) -> tuple[str, float | 
         return fact, None
     if row.outcome(facts, day).verdict is not Verdict.PASS:
         return fact, None
-    known = {_plain(name): rank for name, rank in steps.items()}
-    rank = known.get(_plain(word))
-    return fact, rank if isinstance(rank, int | float) and not isinstance(rank, bool) else None
+    wanted = plain_word(word)
+    ranks = {
+        rank for name, rank in steps.items() if plain_word(name) == wanted and type(rank) in (int, float)
+    }
+    return fact, ranks.pop() if len(ranks) == 1 else None
 
 
-def _plain(word: str) -> str:
+@lru_cache(maxsize=10_000)
+def plain_word(word: str) -> str:
+    """A word as ladders compare it: no spaces, no capitals."""
     return "".join(word.split()).casefold()

@@ -12,6 +12,7 @@ conformance probability of 95 %; a one-sided band of U at k = 2 gives 97.7 % for
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Context, Decimal
@@ -40,7 +41,6 @@ MAX_PARTS = 200
 _EXACT = Context(prec=60)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SIGNS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-_ABSENT = object()
 
 FactPath = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=200)]
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
@@ -297,8 +297,10 @@ def _one_of(rule: Comparison, name: str, fact: Any) -> tuple[bool | None, str, b
     answers: list[bool | None] = []
     for item in items:
         for value in rule.value:
-            single = Comparison(field=rule.field, op="==", value=value, unit=rule.unit)
-            if _is_numeric(item) and _is_numeric(value):
+            if is_exact(item) and is_exact(value):
+                answers.append(item == value)
+            elif _is_numeric(item) and _is_numeric(value):
+                single = Comparison(field=rule.field, op="==", value=value, unit=rule.unit)
                 answers.append(_compare_numbers(single, name, item, value)[0])
             elif type(item) is type(value):
                 answers.append(item == value)
@@ -328,6 +330,13 @@ _ORDER: dict[str, Callable[[int], bool]] = {
 
 
 def _compare_numbers(rule: Comparison, name: str, fact: Any, other: Any) -> tuple[bool | None, str, bool]:
+    if rule.times is None and rule.plus is None and is_exact(fact) and is_exact(other):
+        # the shortest decimals of two doubles stand in the order of the doubles, so that no decimal is needed
+        sharp = _SHARP[rule.op](fact, other)
+        limit_shown = f"{other:.6g}" + ("" if rule.unit in (None, "1") else f" {rule.unit}")
+        if rule.value_of:
+            limit_shown += f" ({rule.value_of})"
+        return sharp, f"{name} = {fact:.6g} is{'' if sharp else ' not'} {_SIGNS[rule.op]} {limit_shown}", True
     unit = rule.unit or _common_unit(name, fact, other)
     value, spread = _number(name, fact, unit)
     limit, limit_spread = _number(rule.value_of or "value", other, unit)
@@ -347,6 +356,23 @@ def _compare_numbers(rule: Comparison, name: str, fact: Any, other: Any) -> tupl
     if holds is None:
         return None, f"{shown}: {sign} {target} is not proven, the limit lies within the uncertainty", True
     return holds, f"{shown} is{'' if holds else ' not'} {sign} {target}", True
+
+
+_SHARP: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def is_exact(value: Any) -> bool:
+    """A plain finite number that is a double without being rounded."""
+    if type(value) is int:
+        return -(2**53) <= value <= 2**53
+    return type(value) is float and math.isfinite(value)
 
 
 def _common_unit(name: str, fact: Any, other: Any) -> str:
@@ -373,14 +399,22 @@ def _decided(op: str, gap: Decimal, width: Decimal) -> bool | None:
 
 
 def _fact(path: str, facts: Mapping[str, Any]) -> Any:
-    node: Any = facts
+    node = node_at(path, facts)
+    if node is None:
+        raise _Unknown(f"{path.removeprefix('finding.results.')} is not stated", path)
+    return _bare(_iso(node))
+
+
+def node_at(path: str, facts: Any) -> Any:
+    """What facts hold at a dotted path, or None."""
+    node = facts
     for part in path.split("."):
         if isinstance(node, Quantity):
             node = node.json()
-        node = node.get(part, _ABSENT) if isinstance(node, Mapping) else _ABSENT
-        if node is _ABSENT or node is None:
-            raise _Unknown(f"{path.removeprefix('finding.results.')} is not stated", path)
-    return _bare(_iso(node))
+        node = node.get(part) if isinstance(node, Mapping) else None
+        if node is None:
+            return None
+    return node
 
 
 def _bare(fact: Any) -> Any:

@@ -6,9 +6,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -19,7 +19,9 @@ from recore.rules.predicate import (
     MAX_DEPTH,
     MAX_PARTS,
     All,
+    AnyOf,
     Comparison,
+    Not,
     Outcome,
     Predicate,
     Strict,
@@ -114,18 +116,21 @@ class Selector(Strict):
     profile: Words | None = None
 
     @cached_property
-    def _asked(self) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    def asked(self) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+        """What is asked: name, the places where facts may tell it, and the words wanted."""
         stated = ((name, places, getattr(self, name)) for name, places in _PLACES.items())
         return tuple((name, places, wanted) for name, places, wanted in stated if wanted is not None)
 
     def match(self, facts: Mapping[str, Any]) -> Outcome:
         """Whether the row concerns these facts; unknown where the fact to tell is absent."""
+        if not self.asked:
+            return _CONCERNED
         missing = []
-        for name, places, wanted in self._asked:
-            found = next((text for place in places if (text := _word_at(place, facts)) is not None), None)
+        for name, places, wanted in self.asked:
+            found = next((text for place in places if (text := word_at(place, facts)) is not None), None)
             if found is None:
                 missing.append(places[0])
-            elif not _selected(name, found, wanted):
+            elif not selected(name, found, wanted):
                 return Outcome(Verdict.FAIL, (), f"{name} {found!r} is none of {', '.join(wanted)}")
         if missing:
             return Outcome(
@@ -133,9 +138,10 @@ class Selector(Strict):
                 tuple(missing),
                 f"whether the row concerns this is open: {', '.join(missing)} is not stated",
             )
-        return Outcome(Verdict.PASS, (), "the row concerns this")
+        return _CONCERNED
 
 
+_CONCERNED = Outcome(Verdict.PASS, (), "the row concerns this")
 _PLACES: dict[str, tuple[str, ...]] = {
     "hs": ("machine.hs", "hs"),
     "condition": ("machine.condition", "condition"),
@@ -146,17 +152,27 @@ _PLACES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _word_at(place: str, facts: Mapping[str, Any]) -> str | None:
+def word_at(place: str, facts: Mapping[str, Any]) -> str | None:
+    """The word that facts hold at a dotted path, if it is one."""
     node: Any = facts
     for part in place.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node if isinstance(node, str) and node else None
 
 
-def _selected(name: str, found: str, wanted: tuple[str, ...]) -> bool:
+def selected(name: str, found: str, wanted: tuple[str, ...]) -> bool:
+    """Whether a word found is one of those a selector wants."""
+    words = _normal(name == "hs", wanted)
     if name == "hs":
-        return found.replace(".", "").startswith(tuple(prefix.replace(".", "") for prefix in wanted))
-    return found.strip().casefold() in {word.strip().casefold() for word in wanted}
+        return found.replace(".", "").startswith(tuple(words))
+    return found.strip().casefold() in words
+
+
+@lru_cache(maxsize=10_000)
+def _normal(hs: bool, wanted: tuple[str, ...]) -> Collection[str]:
+    if hs:
+        return tuple(prefix.replace(".", "") for prefix in wanted)
+    return frozenset(word.strip().casefold() for word in wanted)
 
 
 class Source(Strict):
@@ -250,7 +266,7 @@ class Rule(Strict):
     @cached_property
     def reads(self) -> frozenset[str]:
         """Dotted paths of the facts that the condition reads."""
-        return frozenset(fields(self.predicate))
+        return frozenset(fields(self.condition))
 
     @cached_property
     def question(self) -> str:
@@ -259,7 +275,7 @@ class Rule(Strict):
 
     def names_profile(self, profile: str) -> bool:
         """Whether the row belongs to a grading profile by name."""
-        return self.selector.profile is not None and _selected("profile", profile, self.selector.profile)
+        return self.selector.profile is not None and selected("profile", profile, self.selector.profile)
 
     def valid_on(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
@@ -286,21 +302,21 @@ class Rule(Strict):
 
     def answer(self, facts: Mapping[str, Any], as_of: date) -> Outcome:
         """What the predicate and the effect say, without asking for validity and selector."""
-        if self.effect == "document" and self.predicate == _NOTHING:
-            return evaluate(self._document_at_hand, facts)
         if "age_years" in self.reads and "age_years" not in facts:
             found = self._answer_by_age(facts, as_of)
         else:
-            found = evaluate(self.predicate, facts)
+            found = evaluate(self.condition, facts)
         if self.effect in ("block", "warn") and found.verdict is not Verdict.UNKNOWN:
             turned = Verdict.FAIL if found.verdict is Verdict.PASS else Verdict.PASS
             return found._replace(verdict=turned)
         return found
 
-    @property
-    def _document_at_hand(self) -> Comparison:
-        """What a document row without a condition asks for: `evidence.<params.document>`."""
-        return Comparison(field=f"evidence.{self.params['document']}", op="==", value=True)
+    @cached_property
+    def condition(self) -> Comparison | All | AnyOf | Not:
+        """The predicate; for a document row without one: `evidence.<params.document>` is true."""
+        if self.effect == "document" and self.predicate == _NOTHING:
+            return Comparison(field=f"evidence.{self.params['document']}", op="==", value=True)
+        return self.predicate
 
     def _answer_by_age(self, facts: Mapping[str, Any], as_of: date) -> Outcome:
         counted = age(facts, as_of, self.params.get("age_basis", BUILD_YEAR))

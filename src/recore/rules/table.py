@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
@@ -28,7 +29,7 @@ MAX_ROWS = 200_000
 ROWS_FORMAT = "rule-rows"
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_TAGS = {"{compare}", "{all}", "{any}", "{not}"}
+TAGS = {"{compare}", "{all}", "{any}", "{not}"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RuleSet:
     rows: tuple[Rule, ...]
 
     def __init__(self, rows: Iterable[Rule]) -> None:
-        ordered = tuple(sorted(rows, key=lambda rule: (rule.rule_id, rule.version)))
+        ordered = tuple(sorted(rows, key=_order))
         for one, other in itertools.pairwise(ordered):
             if (one.rule_id, one.version) == (other.rule_id, other.version):
                 raise BadInput(
@@ -75,11 +76,47 @@ class RuleSet:
 
     def known(self, known_on: date | None = None) -> RuleSet:
         """The newest version of each row among those recorded up to and including a day (None: all)."""
-        newest: dict[str, Rule] = {}
-        for rule in self.rows:
-            if known_on is None or rule.recorded_at <= known_on:
-                newest[rule.rule_id] = rule
-        return RuleSet(newest.values())
+        recorded = self._recorded
+        place = len(recorded) if known_on is None else bisect.bisect_right(recorded, known_on)
+        if place not in self._as_known:
+            newest: dict[str, Rule] = {}
+            for rule in self.rows:
+                if place and rule.recorded_at <= recorded[place - 1]:
+                    newest[rule.rule_id] = rule
+            whole = len(newest) == len(self.rows)
+            self._as_known[place] = self if whole else RuleSet(newest.values())
+        return self._as_known[place]
+
+    @cached_property
+    def _recorded(self) -> list[date]:
+        """Days on which something was recorded: between two of them nothing new was known."""
+        return sorted({rule.recorded_at for rule in self.rows})
+
+    @cached_property
+    def _as_known(self) -> dict[int, RuleSet]:
+        return {}
+
+    @cached_property
+    def places(self) -> dict[str, tuple[Rule, ...]]:
+        """Rows by jurisdiction, in order."""
+        return _grouped(self.rows, lambda rule: rule.jurisdiction)
+
+    @cached_property
+    def domains(self) -> dict[str, tuple[Rule, ...]]:
+        """Rows by domain, in order."""
+        return _grouped(self.rows, lambda rule: rule.domain)
+
+    def within(self, jurisdictions: Iterable[str]) -> tuple[Rule, ...]:
+        """Rows of some jurisdictions, in order."""
+        known = frozenset(name for name in jurisdictions if name in self.places)
+        if known not in self._within:
+            rows = itertools.chain.from_iterable(self.places[name] for name in known)
+            self._within[known] = tuple(sorted(rows, key=_order))
+        return self._within[known]
+
+    @cached_property
+    def _within(self) -> dict[frozenset[str], tuple[Rule, ...]]:
+        return {}
 
     def only(self, rule_ids: Iterable[str]) -> RuleSet:
         """The newest version of each named row.
@@ -116,11 +153,11 @@ class RuleSet:
         jurisdiction : rows of this jurisdiction and of '*'
         facts : leaves out rows that concern something else; a row of which that is open stays
         """
+        known = self.known(known_on)
         return tuple(
             rule
-            for rule in self.known(known_on).rows
+            for rule in (known.rows if domain is None else known.domains.get(domain, ()))
             if rule.valid_on(as_of)
-            and domain in (None, rule.domain)
             and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
             and effect in (None, rule.effect)
             and (facts is None or rule.selector.match(facts).verdict is not Verdict.FAIL)
@@ -139,9 +176,8 @@ class RuleSet:
         return judge(
             [
                 rule
-                for rule in self.known(known_on).rows
-                if rule.domain == domain
-                and rule.effect in ("require", "block")
+                for rule in self.known(known_on).domains.get(domain, ())
+                if rule.effect in ("require", "block")
                 and (jurisdiction is None or rule.jurisdiction in (jurisdiction, "*"))
             ],
             facts,
@@ -172,7 +208,20 @@ class RuleSet:
 
     def profiles(self) -> list[str]:
         """Names of the grading profiles that rows belong to."""
-        return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
+        return sorted(
+            {name for rule in self.rows if rule.effect == "grade" for name in rule.selector.profile or ()}
+        )
+
+
+def _order(rule: Rule) -> tuple[str, int]:
+    return rule.rule_id, rule.version
+
+
+def _grouped(rows: Iterable[Rule], name: Callable[[Rule], str]) -> dict[str, tuple[Rule, ...]]:
+    found: dict[str, list[Rule]] = {}
+    for rule in rows:
+        found.setdefault(name(rule), []).append(rule)
+    return {key: tuple(group) for key, group in found.items()}
 
 
 def load(path: Path | str | None = None) -> RuleSet:
@@ -205,10 +254,23 @@ def load(path: Path | str | None = None) -> RuleSet:
     return RuleSet(rows)
 
 
+def rows_parameter(schema: Mapping[str, Any]) -> str | None:
+    """Name of the parameter of a method that takes rule rows, from the JSON Schema of its parameters."""
+    for name, entry in schema.get("properties", {}).items():
+        if any(item.get("format") == ROWS_FORMAT for item in [entry, *entry.get("anyOf", [])]):
+            return str(name)
+    return None
+
+
 @cache
-def shipped() -> RuleSet:
-    """The rows that come with Recore, read once."""
-    return load()
+def shipped(part: str = "") -> RuleSet:
+    """The rows that come with Recore, read once.
+
+    Parameters
+    ----------
+    part : folder of rows on one subject, such as 'inspection', for who needs no other; '' reads all
+    """
+    return load(SHIPPED / part) if part else load()
 
 
 def files(path: Path | str | None) -> list[Path]:
@@ -245,7 +307,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         ) from None
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and a whole number too long to be read
         raise BadInput(f"not TOML: {error}", where=str(file)) from None
     except RecursionError:
         raise BadInput("nested too deeply", where=str(file)) from None
@@ -269,7 +331,7 @@ def parse(entry: Any, *, where: str) -> Rule:
         rule_id = entry.get("rule_id") if isinstance(entry, dict) else None
         named = f"rule {rule_id!r}: " if isinstance(rule_id, str) else ""
         faults = [
-            ".".join(str(part) for part in item["loc"] if part not in _TAGS)
+            ".".join(str(part) for part in item["loc"] if part not in TAGS)
             + ": "
             + item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_url=False)[:8]
@@ -298,20 +360,22 @@ def _row_toml(row: dict[str, Any]) -> str:
         if name in _DAYS:
             lines.append(f"{name} = {value}")
         elif name == "test_vectors":
-            lines += [f"{name} = [", *(f"  {_toml(vector)}," for vector in value), "]"]
+            lines += [f"{name} = [", *(f"  {toml_value(vector)}," for vector in value), "]"]
         else:
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A plain value as TOML writes it in one line."""
     if isinstance(value, dict):
         inner = ", ".join(
-            f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()
+            f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}"
+            for key, item in value.items()
         )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

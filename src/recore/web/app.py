@@ -15,7 +15,21 @@ from starlette.responses import JSONResponse, Response
 
 from recore import __version__
 from recore.errors import BadInput
-from recore.web import api, cases, evidence, findings, home, jobs, methods, passports, verify
+from recore.web import (
+    api,
+    cases,
+    evidence,
+    findings,
+    home,
+    jobs,
+    landed,
+    methods,
+    passports,
+    rule_editor,
+    rules,
+    trade,
+    verify,
+)
 from recore.web.issuer import Issuer
 from recore.web.multipart import MAX_BODY, TooLarge
 from recore.web.pages import ROOT, error_page
@@ -24,7 +38,21 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, jobs, api)
+NOUNS = (
+    home,
+    evidence,
+    methods,
+    findings,
+    cases,
+    passports,
+    verify,
+    rule_editor,
+    rules,
+    trade,
+    landed,
+    jobs,
+    api,
+)
 
 
 def create_app(

@@ -6,8 +6,9 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import cache
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,8 +21,11 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from recore import __version__
 from recore.errors import BadInput
 from recore.quantity import Quantity
+from recore.rules.predicate import in_words
+from recore.rules.table import toml_value
 from recore.web.language import LANGUAGES, choose, translations
 from recore.web.security import token_for
+from recore.web.territories import territory
 
 ROOT = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
@@ -49,6 +53,9 @@ def environment(language: str) -> Environment:
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.filters |= {"bytes": size_text, "utc": time_text, "reading": reading, "ticks": ticks}
+    env.filters |= {"facts": facts_text, "condition": in_words, "percent": percent}
+    env.filters["money"] = partial(money, language=language)
+    env.filters["territory"] = partial(territory, language=language)
     env.globals |= {"version": __version__, "asset": asset, "languages": LANGUAGES, "themes": THEMES}
     return env
 
@@ -68,7 +75,8 @@ def page(
     def here(**change: str) -> str:
         # a page that answers a form stands at an address that cannot be opened by a link
         path = request.url.path if request.method == "GET" else "/"
-        return f"{path}?{urlencode([*rest, *change.items()])}"
+        kept = [(name, text) for name, text in rest if name not in change]
+        return f"{path}?{urlencode([*kept, *change.items()])}"
 
     html = (
         environment(language)
@@ -112,6 +120,18 @@ def number_in(request: Request, name: str, *, default: int = 0) -> int:
     return int(text)
 
 
+def day_in(request: Request, name: str) -> date | None:
+    """A day of the address; None where it names none."""
+    text = request.query_params.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r:.40} is no day", where=f"?{name}=", right="write it as 2026-12-31") from None
+    return day
+
+
 def size_text(count: int) -> str:
     """A number of bytes for a reader."""
     if count < 1000:
@@ -128,6 +148,28 @@ def time_text(when: datetime | None) -> str:
 def ticks(text: str) -> Markup:
     """Text of a docstring with what stands in backticks as code."""
     return Markup(re.sub(r"`+([^`]+)`+", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def facts_text(facts: Mapping[str, Any]) -> str:
+    """Facts as they stand in a rule row, without the outer braces."""
+    return toml_value(dict(facts))[1:-1].strip() or "–"
+
+
+def percent(share: Any) -> str:
+    """A share in percent, every digit of it and none that a double adds; text stays as it is."""
+    if isinstance(share, bool) or not isinstance(share, int | float | Decimal):
+        return str(share)
+    return f"{(Decimal(str(share)) * 100).normalize():f} %"
+
+
+def money(amount: Any, language: str = "en") -> str:
+    """An amount to the cent, grouped as the reader writes numbers; a dash where none is stated."""
+    from babel.numbers import format_decimal
+
+    if amount in (None, ""):
+        return "–"
+    number = Decimal(repr(amount) if isinstance(amount, float) else str(amount))
+    return format_decimal(number, "#,##0.00", locale=language)
 
 
 def reading(quantity: Quantity) -> tuple[str, str, str]:

@@ -41,6 +41,10 @@ workspace.passports
     save(bundle, *, issuer, machine, grade, case_id=None, sha256=None) -> PassportRow   bundle: path or bytes
     get(sha256) · list(machine=None, case_id=None, limit, offset) · count() · open(sha256) -> EvidenceFile
 
+workspace.rules
+    own() -> RuleSet · book() -> RuleBook (shipped and own rows together, and which are own)
+    add(rows) -> list[Rule]                                  new versions, recorded today; nothing is ever changed
+
 workspace.jobs
     submit(kind, payload, key=None, result=None, case_id=None) -> JobRow · get(id)
     list(state=None, kind=None, case_id=None, limit, offset) · count(state=None, kind=None, case_id=None)

@@ -230,6 +230,17 @@ class PassportRow(Base):
     issued_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class RuleRow(Base):
+    """One version of a rule row of the workspace's own. A version that stands here is never changed or removed."""
+
+    __tablename__ = "rule_rows"
+
+    rule_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any]]
+    recorded_at: Mapped[datetime] = mapped_column(index=True)
+
+
 STATES = ("waiting", "running", "done", "failed", "cancelled")
 ENDED = ("done", "failed", "cancelled")
 

@@ -24,6 +24,7 @@ from recore.workspace.findings import Findings
 from recore.workspace.jobs import Jobs
 from recore.workspace.passports import Passports
 from recore.workspace.repository import Clock, utc_now
+from recore.workspace.rules import OwnRules
 from recore.workspace.tables import JobRow
 
 SAFE_FOR = timedelta(days=1)
@@ -38,7 +39,7 @@ def home() -> Path:
 
 
 class Workspace:
-    """Evidence, cases, findings, passports and jobs of one user or one server."""
+    """Evidence, cases, findings, passports, jobs and own rule rows of one user or one server."""
 
     def __init__(self, database: Database, store: Store, clock: Clock = utc_now) -> None:
         self._database, self.store, self._clock = database, store, clock
@@ -48,6 +49,7 @@ class Workspace:
         self.findings = Findings(database, self._files, clock)
         self.passports = Passports(database, self._files, clock)
         self.jobs = Jobs(database, self._files, clock)
+        self.rules = OwnRules(database, self._files, clock)
 
     @classmethod
     def open(
