@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from recore import jsonio
 from recore.evidence.reading import validated
@@ -16,6 +16,10 @@ from recore.trade.documents.sheet import Labels
 from recore.trade.documents.shipment import Shipment
 from recore.trade.documents.totals import check_digit, computed, unverified, weighed
 
+Name = Literal[
+    "commercial-invoice", "packing-list", "vgm-declaration", "inspection-certificate", "refund-file"
+]
+ALL: tuple[Name, ...] = get_args(Name)
 PIN_LENGTH = 17
 _NAMED = 12
 
@@ -46,13 +50,14 @@ class ShipmentPapers:
     version=1,
     standard="SOLAS 1974 regulation VI/2 (VGM); ISO 6346:2022 (container numbers)",
 )
-def shipment_papers(shipment: bytes) -> ShipmentPapers:
+def shipment_papers(shipment: bytes, *, papers: tuple[Name, ...] = ALL) -> ShipmentPapers:
     """Commercial invoice, packing list, VGM declaration, inspection certificate and refund file cover as PDF.
 
     Parameters
     ----------
     shipment : shipment.json as a file; see docs/documents.md for its fields. Lengths in mm, masses in kg, money in
         the currency of the shipment (refund amounts in CNY), at most 1000 lines of each kind
+    papers : which of them are made
 
     Returns
     -------
@@ -88,6 +93,8 @@ def shipment_papers(shipment: bytes) -> ShipmentPapers:
             Note("no-chinese-font", "no font of this machine has Chinese characters: English labels alone")
         )
     for form in FORMS:
+        if form.file.removesuffix(".pdf") not in papers:
+            continue
         wanting = form.wants(data)
         if wanting:
             refusals.append(Note("not-made", f"{form.file}: {wanting} is not stated"))
