@@ -53,7 +53,11 @@ def paper(name: str, **more: object) -> dict[str, object]:
 
 def cover(*questions: str, **more: object) -> dict[str, object]:
     everything = {"any": [{"field": "condition", "op": "in", "value": ["used", "new"]}, {"all": []}]}
-    return {"params": {"questions": list(questions), **more}, "predicate": everything, "selector": {"condition": ["used"]}}
+    return {
+        "params": {"questions": list(questions), **more},
+        "predicate": everything,
+        "selector": {"condition": ["used"]},
+    }
 
 
 def rows() -> RuleSet:

@@ -113,7 +113,13 @@ def test_contradicting_rows_stand_side_by_side(client: httpx.Client) -> None:
 def test_a_row_in_words_with_vectors_versions_and_questions(client: httpx.Client) -> None:
     answer = client.get("/rules/is.age")
     said = words(answer)
-    for word in ("age_years ≤ 8", "age_basis build_year", "Test act 7/2020, article 3", "Official summary", "2 of 2 kept"):
+    for word in (
+        "age_years ≤ 8",
+        "age_basis build_year",
+        "Test act 7/2020, article 3",
+        "Official summary",
+        "2 of 2 kept",
+    ):
         assert word in said, word
     assert 'href="https://example.org/gazette" rel="noreferrer external"' in answer.text
     assert "/rules/is.cover" in answer.text
@@ -139,7 +145,9 @@ def test_a_country_on_one_page(client: httpx.Client) -> None:
     assert "? 没有规则" in said
     assert "? 规则已失效 py.ban" in said
     assert client.get("/rules/country/XX").status_code == 404
-    assert "in force: every verdict is unknown" in words(client.get("/rules/country/IS?day=2019-01-01&lang=en"))
+    assert "in force: every verdict is unknown" in words(
+        client.get("/rules/country/IS?day=2019-01-01&lang=en")
+    )
 
 
 def test_shipped_pages_are_light_in_both_languages(client: httpx.Client) -> None:
@@ -151,7 +159,9 @@ def test_shipped_pages_are_light_in_both_languages(client: httpx.Client) -> None
             assert len(answer.content) <= MOST_BYTES
 
 
-def test_check_tells_what_every_vector_comes_to_and_saves_nothing(client: httpx.Client, workspace: Workspace) -> None:
+def test_check_tells_what_every_vector_comes_to_and_saves_nothing(
+    client: httpx.Client, workspace: Workspace
+) -> None:
     answer = save(client, do="check")
     assert answer.status_code == 200
     assert "Nothing is wrong." in words(answer)
@@ -192,7 +202,9 @@ def test_a_shipped_row_gets_an_own_version_and_stays(client: httpx.Client, works
     rule_id = next(rule.rule_id for rule in shipped().rows if rule.effect == "warn" and rule.test_vectors)
     page = client.get(f"/rules/{rule_id}/edit").text
     fields: dict[str, Any] = {}
-    for name, value in re.findall(r'<input type="(?:text|hidden|date|url)"[^>]*? name="([^"]+)" value="([^"]*)"', page):
+    for name, value in re.findall(
+        r'<input type="(?:text|hidden|date|url)"[^>]*? name="([^"]+)" value="([^"]*)"', page
+    ):
         fields.setdefault(name, []).append(value)
     for name, value in re.findall(r'<textarea[^>]*? name="([^"]+)"[^>]*>\n([^<]*)</textarea>', page):
         fields.setdefault(name, []).append(value)
@@ -272,18 +284,26 @@ def test_text_of_a_row_is_never_markup(client: httpx.Client) -> None:
 
 def test_a_form_without_our_token_is_refused(client: httpx.Client, workspace: Workspace) -> None:
     before = len(workspace.rules.own().rows)
-    for path, files in (("/rules/new", None), ("/rules/is.age/edit", None), ("/rules/import", {"file": ("a.toml", GOOD_TABLE)})):
+    for path, files in (
+        ("/rules/new", None),
+        ("/rules/is.age/edit", None),
+        ("/rules/import", {"file": ("a.toml", GOOD_TABLE)}),
+    ):
         for given in ({}, {"token": "0" * 64}):
             assert client.post(path, data={**FIELDS, **given, "do": "save"}, files=files).status_code == 403
     assert len(workspace.rules.own().rows) == before
 
 
-def bring(client: httpx.Client, table: str | bytes, name: str = "rows.toml", do: str = "save") -> httpx.Response:
+def bring(
+    client: httpx.Client, table: str | bytes, name: str = "rows.toml", do: str = "save"
+) -> httpx.Response:
     data = table.encode() if isinstance(table, str) else table
     return send(client, "/rules/import", "/rules/import", {"do": do}, {"file": (name, data)})
 
 
-def test_a_table_is_brought_in_as_a_whole_and_taken_out_again(client: httpx.Client, workspace: Workspace) -> None:
+def test_a_table_is_brought_in_as_a_whole_and_taken_out_again(
+    client: httpx.Client, workspace: Workspace
+) -> None:
     assert "The file can be brought in" in words(bring(client, GOOD_TABLE, do="check"))
     assert "bz.age.general" not in workspace.rules.book().newest
     assert "1 versions were added" in words(bring(client, GOOD_TABLE))
@@ -334,7 +354,11 @@ def test_faults_of_all_rows_are_named_at_once(client: httpx.Client) -> None:
 
 
 def test_an_upload_without_a_file_or_too_large_is_told(client: httpx.Client) -> None:
-    answer = client.post("/rules/import", data={"token": token(client.get("/rules/import")), "do": "save"}, files={"x": ("", b"")})
+    answer = client.post(
+        "/rules/import",
+        data={"token": token(client.get("/rules/import")), "do": "save"},
+        files={"x": ("", b"")},
+    )
     assert "no file was given" in words(answer)
     assert bring(client, b"#" * (4 * 2**20 + 1)).status_code == 413
     assert bring(client, GOOD_TABLE, name="../../../evil\n.toml").status_code == 200

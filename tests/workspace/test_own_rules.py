@@ -63,9 +63,16 @@ def test_a_version_is_recorded_on_the_day_it_came(place: tuple[str, Path]) -> No
 
 @pytest.mark.parametrize(
     ("versions", "right"),
-    [([1], "give it version 3"), ([2], "give it version 3"), ([3, 3], "give it version 4"), ([3, 2], "version 3")],
+    [
+        ([1], "give it version 3"),
+        ([2], "give it version 3"),
+        ([3, 3], "give it version 4"),
+        ([3, 2], "version 3"),
+    ],
 )
-def test_nothing_that_stands_is_written_over(place: tuple[str, Path], versions: list[int], right: str) -> None:
+def test_nothing_that_stands_is_written_over(
+    place: tuple[str, Path], versions: list[int], right: str
+) -> None:
     with opened(place) as workspace:
         workspace.rules.add([row(1), row(2)])
         before = workspace.rules.own().digest

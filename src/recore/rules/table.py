@@ -355,7 +355,8 @@ def toml_value(value: Any) -> str:
     """A value of a row as TOML writes it, in one line."""
     if isinstance(value, dict):
         inner = ", ".join(
-            f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}" for key, item in value.items()
+            f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}"
+            for key, item in value.items()
         )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):

@@ -38,7 +38,21 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, jobs, api)
+NOUNS = (
+    home,
+    evidence,
+    methods,
+    findings,
+    cases,
+    passports,
+    verify,
+    rule_editor,
+    rules,
+    trade,
+    landed,
+    jobs,
+    api,
+)
 
 
 def create_app(

@@ -58,7 +58,9 @@ def read(params: Iterable[tuple[str, str]]) -> MachineForm:
         head, dot, tail = name.partition(".")
         known = name in FIELDS
         known |= head + dot == EVIDENCE and bool(_EVIDENCE_NAME.fullmatch(tail))
-        known |= head + dot == FACT and bool(_FACT_NAME.fullmatch(tail)) and tail not in TradeMachine.model_fields
+        known |= (
+            head + dot == FACT and bool(_FACT_NAME.fullmatch(tail)) and tail not in TradeMachine.model_fields
+        )
         if known and text.strip() and len(given) < MOST_FACTS:
             given[name] = text.strip()[:200]
     stated: dict[str, Any] = {name: given[name] for name in WORDS if name in given}

@@ -118,7 +118,11 @@ def _problems(error: ValidationError) -> dict[str, str]:
         path = [str(part) for part in item["loc"]]
         if path and path[0] in ("purchase", "fx"):
             where = path[-1] if len(path) > 1 else path[0]
-            text = "a value is wanted" if item["type"] == "missing" else item["msg"].removeprefix("Value error, ")
+            text = (
+                "a value is wanted"
+                if item["type"] == "missing"
+                else item["msg"].removeprefix("Value error, ")
+            )
             told.pop(path[0], None)
             told.setdefault(f"{path[0]}.{where}", text)
     return told

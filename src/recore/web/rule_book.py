@@ -246,5 +246,3 @@ def covered(rules: RuleSet, day: date) -> list[str]:
             if rule.effect == "cover" and rule.valid_on(day) and len(rule.jurisdiction) == 2
         }
     )
-
-

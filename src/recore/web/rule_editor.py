@@ -105,7 +105,9 @@ def _answer(request: Request, rule_id: str | None, form: Form[Any]) -> Response:
     if made.rule is None:
         return again()
     if newest is None and made.rule.rule_id in book.newest:
-        return again(f"there is a row {made.rule.rule_id!r} already; write a new version of it, or take another id")
+        return again(
+            f"there is a row {made.rule.rule_id!r} already; write a new version of it, or take another id"
+        )
     if newest is not None and base != newest.version:
         return again(f"version {newest.version} was saved meanwhile; look at it, then write on from there")
     problems = _problems(book, [made.rule])
@@ -157,7 +159,9 @@ async def upload(request: Request) -> Response:
     def keep(control: str, name: str, stream: BinaryIO) -> tuple[str, bytes]:
         data = stream.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
-            raise TooLarge("the table is too large", where=name, right=f"at most {MAX_FILE_BYTES} bytes are taken")
+            raise TooLarge(
+                "the table is too large", where=name, right=f"at most {MAX_FILE_BYTES} bytes are taken"
+            )
         return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".") or "rows.toml", data
 
     def read() -> Form[tuple[str, bytes]]:
@@ -231,5 +235,3 @@ def _new(rows: list[Rule], book: RuleBook, name: str) -> tuple[list[Rule], list[
         else:
             new.append(rule)
     return new, problems
-
-

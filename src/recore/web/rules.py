@@ -41,7 +41,9 @@ def rule_of(book: RuleBook, rule_id: str, version: int | None = None) -> Rule:
     for rule in versions:
         if rule.version == version:
             return rule
-    raise NotFound(f"there is no version {version} of {rule_id!r}", right=f"the newest is {versions[-1].version}")
+    raise NotFound(
+        f"there is no version {version} of {rule_id!r}", right=f"the newest is {versions[-1].version}"
+    )
 
 
 def download(text: str, name: str, media_type: str) -> Response:
@@ -56,14 +58,18 @@ def rules(request: Request) -> Response:
     book, day = workspace_of(request).rules.book(), rule_book.today()
     given = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
     days = {name: day_in(request, name) for name in ("valid_on", "known_on")}
-    search = rule_book.Search(**given, **days)
+    search = rule_book.Search(**given, valid_on=days["valid_on"], known_on=days["known_on"])
     found, offset = search.found(book), number_in(request, "offset")
     alarms = rule_book.alarms(book, day)
     context = {
         "given": {**given, **{name: value or "" for name, value in days.items()}},
         "counts": rule_book.counts(book.rules),
         "rows": [
-            {"rule": rule, "own": book.is_own(rule), "state": rule_book.state_on(rule, search.valid_on or day)}
+            {
+                "rule": rule,
+                "own": book.is_own(rule),
+                "state": rule_book.state_on(rule, search.valid_on or day),
+            }
             for rule in found[offset : offset + PER_PAGE]
         ],
         "found": len(found),
@@ -186,7 +192,9 @@ def rule(request: Request, rule_id: str) -> Response:
         "count": len(tried),
         "covers": rule_book.asked_by(book, shown),
         "against": [
-            _in_words(other) for pair in rule_book.contradictions(book) for other in pair
+            _in_words(other)
+            for pair in rule_book.contradictions(book)
+            for other in pair
             if shown.rule_id in (pair[0].rule_id, pair[1].rule_id) and other.rule_id != shown.rule_id
         ],
         "alarm": next((a for a in rule_book.alarms(book, day) if a.rule_id == rule_id), None),

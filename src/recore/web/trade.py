@@ -115,10 +115,14 @@ def trade(request: Request) -> Response:
         "rules": asked.rules,
         "own": len(workspace_of(request).rules.own().rows),
         "choices": machine_form.choices(asked.rule_set, asked.day),
-        "verdicts": sorted(map(_brief, verdicts), key=lambda item: (ORDER.index(item["verdict"]), item["country"])),
+        "verdicts": sorted(
+            map(_brief, verdicts), key=lambda item: (ORDER.index(item["verdict"]), item["country"])
+        ),
         "counts": {word: sum(item["verdict"] == word for item in verdicts) for word in Verdict},
         "drawn": {
-            word: [item["country"] for item in verdicts if item["verdict"] == word and item["country"] in drawn]
+            word: [
+                item["country"] for item in verdicts if item["verdict"] == word and item["country"] in drawn
+            ]
             for word in ORDER
         },
         "outlines": drawn,

@@ -99,7 +99,9 @@ class OwnRules(Repository):
             parse({**rule.json(), "recorded_at": now.date()}, where=f"rule {rule.rule_id}") for rule in rows
         ]
         with self._database.writing() as session:
-            newest = {rule.rule_id: rule.version for rule in RuleBook.of(self._rows(session), shipped()).rules.rows}
+            newest = {
+                rule.rule_id: rule.version for rule in RuleBook.of(self._rows(session), shipped()).rules.rows
+            }
             for rule in sorted(dated, key=lambda row: row.version):
                 there = newest.get(rule.rule_id, 0)
                 if rule.version <= there:
@@ -113,7 +115,8 @@ class OwnRules(Repository):
                 session.flush()
             except IntegrityError:
                 raise BadInput(
-                    "somebody else saved a version of the same row at this moment", right="load it and try again"
+                    "somebody else saved a version of the same row at this moment",
+                    right="load it and try again",
                 ) from None
         return dated
 
