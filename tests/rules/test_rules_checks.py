@@ -178,6 +178,13 @@ def levy(name: str, order: int, base: str = "cif", **changes: Any) -> dict[str, 
     return row(**({"rule_id": f"vn.{name}"} | document | {"params": params} | changes))
 
 
+def ladder(rule_id: str, steps: Any, **changes: Any) -> dict[str, Any]:
+    params = {"field": "emission_stage", "fact": "emission_rank", "steps": steps}
+    return levy(
+        rule_id, 1, rule_id=rule_id, **({"domain": "ladder", "effect": "state", "params": params} | changes)
+    )
+
+
 def cover(*questions: str, **changes: Any) -> dict[str, Any]:
     vectors = [
         {"given": {"ready": ready}, "date": "2026-06-01", "expect": expect}
@@ -192,6 +199,13 @@ def cover(*questions: str, **changes: Any) -> dict[str, Any]:
         "params": {"questions": list(questions)},
     }
     return row("vn.cover", **(document | changes))
+
+
+def test_ladders_side_by_side_are_sound(tmp_path: Path) -> None:
+    assert found(tmp_path, ladder("a", {"II": 2, "III": 3}), ladder("b", {"ii": 2.0, "IV": 4})) == []
+    later = ladder("b", {"II": 3}, valid_from="2027-01-01", valid_to="2028-01-01")
+    later["test_vectors"] = [{"given": {}, "date": "2027-06-01", "expect": "pass"}]
+    assert found(tmp_path, ladder("a", {"II": 2}), later) == []
 
 
 def test_charges_in_order_are_sound(tmp_path: Path) -> None:
@@ -217,6 +231,9 @@ def test_charges_in_order_are_sound(tmp_path: Path) -> None:
         ([levy("vat", 3), levy("vat", 3, "fob", rule_id="z")], ("z", "overlap", "error")),
         ([levy("vat", 3), levy("vat", 3, "fob", rule_id="z", conflicts_with=["vn.vat"])], ("z", "overlap", "warning")),
         ([row(params={})], ("age.vn", "age-basis", "warning")),
+        ([ladder("a", {"II": 2}), ladder("b", {"i i": 3})], ("b", "ladder", "error")),
+        ([ladder("a", {"II": "2"})], ("a", "ladder", "error")),
+        ([ladder("a", [2])], ("a", "ladder", "error")),
         ([row(), cover("age", "emmision")], ("vn.cover", "unanswered", "warning")),
         ([row(), cover("age", "emission", "document")], ("vn.cover", "unanswered", "note")),
         ([row(), cover("age", jurisdiction="KE")], ("vn.cover", "unanswered", "note")),

@@ -588,3 +588,41 @@ def test_through_the_command_line(recore: Callable[..., Any], tmp_path: Path) ->
     ended = recore(*words)
     assert ended.status == 2
     assert "freight" in ended.err
+
+
+def test_too_many_contradictions_are_not_multiplied_out(run: Callable[..., Outcome]) -> None:
+    rows = [
+        charge(f"{word}.{number}", f"levy_{number}", number, "cif", rate)
+        for number in range(9)
+        for word, rate in (("a", 0.01), ("b", 0.02))
+    ]
+    found = run(quote(), rows)
+    refused(found, "too-many-alternatives")
+    assert "landed_low" not in values(found)
+
+
+def test_a_machine_built_after_the_quote_is_flagged(run: Callable[..., Outcome]) -> None:
+    found = run(quote(machine={"hs": "8429.52", "build_year": 2031}), plain_kenya())
+    assert "build-year" in flags(found)
+
+
+def test_names_are_one_in_small_and_capital_letters(run: Callable[..., Outcome]) -> None:
+    rows = [charge("a", "Duty", 1, "CIF", 0.1), charge("b", "vat", 2, "cif + DUTY", 0.1)]
+    assert values(run(quote(), rows))["charges_total"] == pytest.approx(10835.76 + 11919.33)
+
+
+def test_alternatives_on_unverified_rows_are_flagged(run: Callable[..., Outcome]) -> None:
+    rows = kenya()
+    rows[2]["evidence_level"] = 5
+    found = run(quote(), rows)
+    assert "alternatives-unverified" in flags(found)
+    assert {line["unverified"] for line in table(found, "alternatives")} == {"true", "false"}
+
+
+def test_the_chain_goes_on_with_the_fob_found(run: Callable[..., Outcome]) -> None:
+    open_quote = quote()
+    del open_quote["fob"]
+    found = run(open_quote, plain_kenya(), landed_wanted=130570.88)
+    assert values(found)["fob"] == values(found)["max_fob"] == 100000
+    assert values(found)["landed_total"] == 130570.88
+    assert "found for the landed total" in table(found, "lines")[0]["text"]

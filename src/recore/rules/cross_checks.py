@@ -10,6 +10,8 @@ from typing import Literal
 from recore.errors import BadInput
 from recore.rules.charge import BASES, DOMAIN, Charge, plain
 from recore.rules.coverage import DOMAINS
+from recore.rules.ladder import DOMAIN as LADDER
+from recore.rules.ladder import plain_word
 from recore.rules.row import Rule
 
 Found = tuple[Rule, str, str, Literal["error", "warning", "note"]]
@@ -28,13 +30,14 @@ def cross_checks(rows: Sequence[Rule]) -> Iterator[Found]:
     yield from _ages(rows)
     yield from _unanswered(rows, near)
     yield from _charges(rows, near)
+    yield from _ladders(rows)
 
 
 def _near(rows: Sequence[Rule]) -> Mapping[str, set[str]]:
     """Jurisdictions whose rows may count together: '*', what one includes, and what includes it."""
     included: dict[str, set[str]] = defaultdict(set)
     for rule in rows:
-        if rule.effect == "cover":
+        if rule.effect in ("cover", "state"):  # what a jurisdiction is judged by, and what it charges
             included[rule.jurisdiction].update(rule.params.get("includes", ()))
     near: dict[str, set[str]] = {}
     for place in {rule.jurisdiction for rule in rows}:
@@ -118,6 +121,28 @@ def _base(
             how = "itself" if stated.key == charge.key else f"{stated.name}, of order {stated.order}"
             text = f"the base of {charge.name}, of order {charge.order}, names {how} ({other.rule_id}): not earlier"
             yield rule, "base", text, "error"
+
+
+def _ladders(rows: Sequence[Rule]) -> Iterator[Found]:
+    placed: dict[tuple[str, str, str], tuple[Rule, object]] = {}
+    for rule in rows:
+        if rule.domain != LADDER or rule.effect != "state":
+            continue
+        field, fact, steps = (rule.params.get(name) for name in ("field", "fact", "steps"))
+        ranks = steps.values() if isinstance(steps, Mapping) else [None]
+        if not (
+            isinstance(field, str)
+            and isinstance(fact, str)
+            and {type(rank) for rank in ranks} <= {int, float}
+        ):
+            text = "params of a ladder are field, fact, and steps = { word = number }"
+            yield rule, "ladder", text, "error"
+            continue
+        for word, rank in rule.params["steps"].items():
+            other, there = placed.setdefault((field, fact, plain_word(word)), (rule, rank))
+            if there != rank and meet(rule, other):
+                text = f"{word!r} is {rank} here and {there} in {other.rule_id}: it has no rank"
+                yield rule, "ladder", text, "error"
 
 
 def meet(one: Rule, other: Rule) -> bool:

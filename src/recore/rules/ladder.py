@@ -40,11 +40,14 @@ def _rank(row: Rule, facts: Mapping[str, Any], day: date) -> tuple[str, float | 
         return fact, None
     if row.outcome(facts, day).verdict is not Verdict.PASS:
         return fact, None
-    wanted = _plain(word)
-    rank = next((rank for name, rank in steps.items() if _plain(str(name)) == wanted), None)
-    return fact, rank if isinstance(rank, int | float) and not isinstance(rank, bool) else None
+    wanted = plain_word(word)
+    ranks = {
+        rank for name, rank in steps.items() if plain_word(name) == wanted and type(rank) in (int, float)
+    }
+    return fact, ranks.pop() if len(ranks) == 1 else None
 
 
 @lru_cache(maxsize=10_000)
-def _plain(word: str) -> str:
+def plain_word(word: str) -> str:
+    """A word as ladders compare it: no spaces, no capitals."""
     return "".join(word.split()).casefold()

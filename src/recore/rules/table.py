@@ -29,7 +29,7 @@ MAX_ROWS = 200_000
 ROWS_FORMAT = "rule-rows"
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_TAGS = {"{compare}", "{all}", "{any}", "{not}"}
+TAGS = {"{compare}", "{all}", "{any}", "{not}"}
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         ) from None
     try:
         document = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and a whole number too long to be read
+    except tomllib.TOMLDecodeError as error:
         raise BadInput(f"not TOML: {error}", where=str(file)) from None
     except RecursionError:
         raise BadInput("nested too deeply", where=str(file)) from None
@@ -316,7 +316,7 @@ def parse(entry: Any, *, where: str) -> Rule:
         rule_id = entry.get("rule_id") if isinstance(entry, dict) else None
         named = f"rule {rule_id!r}: " if isinstance(rule_id, str) else ""
         faults = [
-            ".".join(str(part) for part in item["loc"] if part not in _TAGS)
+            ".".join(str(part) for part in item["loc"] if part not in TAGS)
             + ": "
             + item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_url=False)[:8]
@@ -352,7 +352,7 @@ def _row_toml(row: dict[str, Any]) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value of a row as TOML writes it, in one line."""
+    """A plain value as TOML writes it in one line."""
     if isinstance(value, dict):
         inner = ", ".join(
             f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}"

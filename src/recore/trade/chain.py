@@ -18,6 +18,7 @@ from recore.trade.money import CENT, EXACT, ZERO, cents, plain
 
 MOST_ALTERNATIVES = 256
 _INSURED = Decimal("1.1")
+_STARTS = 4
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,28 @@ class Chain:
     conversions: Mapping[str, Conversion]
     absent: frozenset[str] = frozenset()
 
-    def amounts(self, shipment: Shipment) -> dict[str, Decimal | None]:
-        """Every amount by name, in order; None where it hangs on something that is not known."""
-        found: dict[str, Decimal | None] = dict(shipment.start())
-        for step in self.steps:
+    def amounts(
+        self, shipment: Shipment, known: Mapping[str, Decimal | None] | None = None
+    ) -> dict[str, Decimal | None]:
+        """Every amount by name, in order; None where it hangs on something that is not known.
+
+        `known` holds the first amounts, where they have been found before.
+        """
+        found: dict[str, Decimal | None] = dict(known or shipment.start())
+        for step in self.steps[len(found) - _STARTS :]:
             found[step.charge.name] = self._amount(step.charge, found)
         return found
 
-    def total(self, shipment: Shipment) -> Decimal | None:
+    def total(self, shipment: Shipment, known: Mapping[str, Decimal | None] | None = None) -> Decimal | None:
         """CIF and all charges."""
-        found = self.amounts(shipment)
-        parts = [found["cif"], *(found[step.charge.name] for step in self.steps)]
-        return None if any(part is None for part in parts) else sum((part for part in parts if part), ZERO)
+        found = self.amounts(shipment, known)
+        total = shipment.cif
+        for step in self.steps:
+            part = found[step.charge.name]
+            if part is None:
+                return None
+            total += part
+        return total
 
     def base(self, charge: Charge, amounts: Mapping[str, Decimal | None]) -> Decimal | None:
         """The amount that a rate is taken of."""
@@ -80,7 +91,7 @@ class Chain:
                 part = amounts[name]
                 if part is None:
                     return None
-                total = EXACT.add(total, EXACT.multiply(factor, part))
+                total = EXACT.add(total, part if factor == 1 else EXACT.multiply(factor, part))
             elif name not in self.absent:
                 return None
         return total
@@ -174,26 +185,20 @@ class Chain:
             node["times"], node["over"] = plain(conversion.times), plain(conversion.over)
         return node
 
-    def turned(self, name: str, factor: Decimal) -> Chain:
-        """The chain with what one charge states multiplied."""
+    def turned(self, place: int, factor: Decimal) -> Chain:
+        """The chain with what the charge at a place states multiplied."""
 
         def scaled(value: Decimal | None) -> Decimal | None:
             return None if value is None else EXACT.multiply(value, factor)
 
-        steps = tuple(
-            replace(
-                step,
-                charge=replace(
-                    step.charge,
-                    rate=scaled(step.charge.rate),
-                    amount=scaled(step.charge.amount),
-                    coefficient=scaled(step.charge.coefficient),
-                ),
-            )
-            if step.charge.name == name
-            else step
-            for step in self.steps
+        step = self.steps[place]
+        charge = replace(
+            step.charge,
+            rate=scaled(step.charge.rate),
+            amount=scaled(step.charge.amount),
+            coefficient=scaled(step.charge.coefficient),
         )
+        steps = (*self.steps[:place], replace(step, charge=charge), *self.steps[place + 1 :])
         return replace(self, steps=steps)
 
 

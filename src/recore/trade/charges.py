@@ -48,10 +48,6 @@ class ChargeBook:
     flags: list[Note] = field(default_factory=list)
     consulted: list[Rule] = field(default_factory=list)
 
-    @property
-    def contradictory(self) -> bool:
-        return any(len(candidates) > 1 for candidates in self.charges)
-
 
 def book(rules: RuleSet, facts: Mapping[str, Any], day: date, country: str) -> ChargeBook:
     """Read the charges of a country.
@@ -64,13 +60,8 @@ def book(rules: RuleSet, facts: Mapping[str, Any], day: date, country: str) -> C
     country : as the rows name their jurisdiction; areas that its cover rows include count as well
     """
     found = ChargeBook()
-    areas = areas_of(rules, facts, day, country)
+    areas, covers = _areas(rules, facts, day, country)
     rows = [rule for rule in rules.rows if rule.effect == "charge" and rule.jurisdiction in areas]
-    covers = [
-        rule
-        for rule in rules.rows
-        if rule.effect == "cover" and rule.jurisdiction in areas and rule.params.get("charges")
-    ]
     found.consulted = [*covers, *rows]
     if not rows:
         found.refusals.append(Note("no-charges", f"the rules know no charge of {country}"))
@@ -90,6 +81,23 @@ def book(rules: RuleSet, facts: Mapping[str, Any], day: date, country: str) -> C
         found.refusals.append(Note("no-charges", text))
     found.charges.sort(key=lambda group: (min(item.charge.order for item in group), group[0].charge.name))
     return found
+
+
+def _areas(
+    rules: RuleSet, facts: Mapping[str, Any], day: date, country: str
+) -> tuple[frozenset[str], list[Rule]]:
+    """Jurisdictions whose charges count, and the rows that list the charges of the country.
+
+    A row with `params.charges` lists the charges that a total needs; those shipped have effect `state`, because
+    a cover row would also speak of whether the machine may be imported.
+    """
+    areas = areas_of(rules, facts, day, country)
+    lists = [rule for rule in rules.rows if rule.effect in ("state", "cover") and rule.params.get("charges")]
+    here = [rule for rule in lists if rule.jurisdiction in areas]
+    for rule in here:
+        if rule.effect == "state" and rule.outcome(facts, day).verdict is Verdict.PASS:
+            areas |= frozenset(rule.params.get("includes", ()))
+    return areas, here
 
 
 def _elsewhere(rule: Rule, facts: Mapping[str, Any]) -> bool:

@@ -133,7 +133,7 @@ def landed_cost(
     trapped_vat : VAT that nobody refunds and that stays in the price, CNY
     vat_offset : what a manufacturer sets against output VAT at home instead of being paid it, CNY
     sea_distance_nm : shortest way by sea with the closures stated
-    co2_kg : greenhouse gas of the transport, well to wheel
+    co2_kg : greenhouse gas of the transport, by the dated factors of its mode
     lines : number of dated lines
 
     References

@@ -224,9 +224,13 @@ def _turned(costing: Costing, chain: Chain, shipment: Shipment, total: Decimal) 
         if any(rate in conversion.used for conversion in costing.conversions.values()):
             ends = [_with_rate(costing, chain, shipment, rate, factor) for factor in (down, up)]
             yield row(f"rate {rate.base}/{rate.quote}", *ends)
-    for step in chain.steps:
+    known: dict[str, Decimal | None] = dict(shipment.start())
+    amounts = chain.amounts(shipment)
+    for place, step in enumerate(chain.steps):
         name = step.charge.name
-        yield row(f"charge {name}", *(chain.turned(name, factor).total(shipment) for factor in (down, up)))
+        ends = [chain.turned(place, factor).total(shipment, known) for factor in (down, up)]
+        yield row(f"charge {name}", *ends)
+        known[name] = amounts[name]
 
 
 def _with_rate(

@@ -15,11 +15,6 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP, EXACT)
 
 
-def written(amount: Decimal) -> str:
-    """An amount as a person writes it: 1,234.50."""
-    return f"{amount:,.2f}"
-
-
 def plain(number: Decimal) -> str:
     """A factor or rate without exponent and without zeros that say nothing: 0.025."""
     text = f"{number:f}"
