@@ -292,7 +292,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         ) from None
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a whole number too long to be read
         raise BadInput(f"not TOML: {error}", where=str(file)) from None
     except RecursionError:
         raise BadInput("nested too deeply", where=str(file)) from None
