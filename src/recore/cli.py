@@ -440,7 +440,9 @@ def _secret(wanted: bool, *, confirm: bool = False) -> bytes | None:
 def _parameters(given: list[str], schema: dict[str, Any]) -> dict[str, Any]:
     """Turn NAME=VALUE words into parameters; lists are split at commas, objects are JSON."""
     from recore import jsonio
+    from recore.rules import rows_parameter
 
+    rows = rows_parameter(schema)
     parameters: dict[str, Any] = {}
     for word in given:
         name, equals, value = word.partition("=")
@@ -450,7 +452,7 @@ def _parameters(given: list[str], schema: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(f"{name!r} is given twice", where="-p", right="give it once")
         entry = schema.get("properties", {}).get(name, {})
         kinds = _json_types(entry)
-        if _is_rule_rows(entry) and not value.startswith("["):
+        if name == rows and not value.startswith("["):
             from recore import rules
 
             parameters[name] = rules.load(value).json()
@@ -461,11 +463,6 @@ def _parameters(given: list[str], schema: dict[str, Any]) -> dict[str, Any]:
         else:
             parameters[name] = value
     return parameters
-
-
-def _is_rule_rows(schema: dict[str, Any]) -> bool:
-    """A parameter that takes rule rows; at the command line it is the folder they stand in."""
-    return any(item.get("format") == "rule-rows" for item in [schema, *schema.get("anyOf", [])])
 
 
 def _json_types(schema: dict[str, Any]) -> set[str]:

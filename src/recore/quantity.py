@@ -247,13 +247,15 @@ class Quantity:
         return cls(float(match[1]), match[2] or "1")
 
     def texts(self) -> tuple[str, str]:
-        """Value and uncertainty as a person writes them: U to two digits, the value to the same place.
+        """Value and uncertainty as a person writes them: U to two digits, the value to the same place, money to 0.01.
 
         The second is '' where no uncertainty is stated (GUM 7.2.6 on superfluous digits).
         """
         if isinstance(self.value, tuple):
             return ", ".join(_short(item) for item in self.value), ""
         spread = self.uncertainty
+        if self.unit in CURRENCIES and spread is None:
+            return f"{self.value:.2f}", ""
         if spread is None or isinstance(self.value, bool | str):
             return _short(self.value), ""
         digits = 1 - math.floor(math.log10(spread)) if spread > 0 else 0

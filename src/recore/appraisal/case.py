@@ -7,7 +7,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,10 +17,10 @@ from recore.errors import BadInput
 from recore.evidence import EvidenceFile, open_file
 from recore.evidence.file import opened
 from recore.finding import Finding
-from recore.method import Outcome, Progress
+from recore.method import Method, Outcome, Progress
 from recore.model.case import Case, Step
 from recore.registry import registry
-from recore.rules import RuleSet
+from recore.rules import Rule, RuleSet, rows_parameter
 
 MAX_CASE_BYTES = 8 * 2**20
 
@@ -63,6 +63,7 @@ def appraise(
     outcomes: dict[str, Outcome] = {}
     raw: dict[str, EvidenceFile] = {}
     pinned: list[Step] = []
+    consulted: list[Rule] = []
     with tempfile.TemporaryDirectory(prefix="recore-") as scratch:
         for number, step in enumerate(case.step):
             method = registry().get(step.method)
@@ -77,13 +78,12 @@ def appraise(
                         if name not in raw:
                             raw[name] = open_evidence(name)
                         files.append(raw[name])
-                outcome = method.run(
-                    files, step.parameters, executor=executor, progress=_within(progress, number, case)
-                )
+                outcome, read = _run(method, files, step, rules, executor, _within(progress, number, case))
             except BadInput as error:
                 where = f"step {step.id!r}" + (f", {error.where}" if error.where else "")
                 raise BadInput(error.what, where=where, right=error.right) from None
             findings[step.id], outcomes[step.id] = outcome.finding, outcome
+            consulted += read
             pinned.append(step.model_copy(update={"method": f"{method.id}@{method.version}"}))
     if progress:
         progress(1.0, "grading")
@@ -101,8 +101,34 @@ def appraise(
             for entry in outcome.finding.artifacts
         },
         grade=verdict,
-        rules=rules.only(verdict.used_rules),
+        rules=_together([*rules.only(verdict.used_rules).rows, *consulted]),
     )
+
+
+def _run(
+    method: Method[..., Any],
+    files: list[EvidenceFile],
+    step: Step,
+    rules: RuleSet,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> tuple[Outcome, tuple[Rule, ...]]:
+    """Run one step; a method that reads rules and names none gets those of the case.
+
+    The rows it consulted go with the case, so that whoever runs it again holds the same ones; they do not
+    stand in the finding a second time.
+    """
+    name = rows_parameter(method.parameters_schema)
+    if name is None or step.parameters.get(name) is not None:
+        return method.run(files, step.parameters, executor=executor, progress=progress), ()
+    outcome = method.run(files, {**step.parameters, name: rules}, executor=executor, progress=progress)
+    finding = replace(outcome.finding, parameters={**outcome.finding.parameters, name: None})
+    read = getattr(outcome.result, "_rules", rules)
+    return replace(outcome, finding=finding), read.rows
+
+
+def _together(rows: list[Rule]) -> RuleSet:
+    return RuleSet({(rule.rule_id, rule.version): rule for rule in rows}.values())
 
 
 def _within(progress: Progress | None, number: int, case: Case) -> Progress | None:

@@ -12,11 +12,10 @@ from recore.rules.expiry import Ending, expiring
 from recore.rules.judge import Judgement, judge
 from recore.rules.predicate import Outcome, Verdict, evaluate
 from recore.rules.row import GRADES, GradeLetter, Rule, Selector, Source, Vector, schema
-from recore.rules.table import ROWS_FORMAT, SHIPPED, RuleSet, files, load, shipped
+from recore.rules.table import SHIPPED, RuleSet, files, load, rows_parameter, shipped
 
 __all__ = [
     "GRADES",
-    "ROWS_FORMAT",
     "Answer",
     "Decision",
     "Ending",
@@ -41,6 +40,7 @@ __all__ = [
     "export_workbook",
     "judge",
     "load",
+    "rows_parameter",
     "schema",
     "shipped",
 ]

@@ -16,6 +16,7 @@ from recore.rules.expiry import expiring, subject
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
+from recore.rules.standards import abolished
 from recore.rules.table import RuleSet, entries, files, parse
 
 NOTICE_DAYS = 90
@@ -80,6 +81,7 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     newest = {rule.rule_id: (where, rule) for where, rule in sorted(rows, key=lambda row: row[1].version)}
     for rule, code, text, severity in cross_checks([rule for _, rule in newest.values()]):
         problems.append(Problem(rule.rule_id, newest[rule.rule_id][0], code, text, severity))
+    problems += _abolished(rows, day)
     problems += _expiry(newest.values(), day)
     problems += _overlaps(rows)
     return problems
@@ -165,6 +167,13 @@ def _expiry(rows: Iterable[tuple[str, Rule]], day: date) -> Iterator[Problem]:
         else:
             text = f"expires in {ending.days} days, on {rule.valid_to}, and no row follows it"
             yield Problem(rule.rule_id, where[rule.rule_id], "expiring", text, "warning")
+
+
+def _abolished(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+    """Rows that rest on a standard which the register knows as abolished."""
+    places = {id(rule): where for where, rule in rows}
+    for rule, text in abolished((rule for _, rule in rows), day):
+        yield Problem(rule.rule_id, places[id(rule)], "standard", text, "warning")
 
 
 def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:

@@ -208,7 +208,9 @@ class RuleSet:
 
     def profiles(self) -> list[str]:
         """Names of the grading profiles that rows belong to."""
-        return sorted({name for rule in self.rows for name in rule.selector.profile or ()})
+        return sorted(
+            {name for rule in self.rows if rule.effect == "grade" for name in rule.selector.profile or ()}
+        )
 
 
 def _order(rule: Rule) -> tuple[str, int]:
@@ -250,6 +252,14 @@ def load(path: Path | str | None = None) -> RuleSet:
             if len(rows) > MAX_ROWS:
                 raise BadInput("has too many rows", where=str(path), right=f"at most {MAX_ROWS} are read")
     return RuleSet(rows)
+
+
+def rows_parameter(schema: Mapping[str, Any]) -> str | None:
+    """Name of the parameter of a method that takes rule rows, from the JSON Schema of its parameters."""
+    for name, entry in schema.get("properties", {}).items():
+        if any(item.get("format") == ROWS_FORMAT for item in [entry, *entry.get("anyOf", [])]):
+            return str(name)
+    return None
 
 
 @cache

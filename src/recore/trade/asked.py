@@ -55,7 +55,11 @@ class Area:
         places = _reachable(rules, place)
         own, others = set(domains), {*DESTINATION, *ORIGIN, *_OTHER_VERDICTS} - set(domains)
         here = [rule for rule in rules.rows if rule.jurisdiction in places]
-        covers = [rule for rule in here if rule.effect == "cover" and _concerns(rule, own, others)]
+        covers = [
+            rule
+            for rule in here
+            if rule.effect == "cover" and rule.jurisdiction != "*" and _concerns(rule, own, others)
+        ]
         asked = own.union(*(rule.params["questions"] for rule in covers))
         rows = [
             rule
@@ -64,7 +68,9 @@ class Area:
         ]
         read = {path for rule in (*covers, *rows) for path in rule.reads}
         ladders = [rule for rule in rules.rows if rule.domain == LADDER and rule.params.get("fact") in read]
-        return cls(place, RuleSet({rule.rule_id: rule for rule in (*covers, *rows, *ladders)}.values()), domains)
+        return cls(
+            place, RuleSet({rule.rule_id: rule for rule in (*covers, *rows, *ladders)}.values()), domains
+        )
 
     @cached_property
     def ladders(self) -> tuple[Rule, ...]:
@@ -151,8 +157,10 @@ def checked(machines: OneOrMany[TradeMachine], shipment_date: date) -> tuple[Tra
 
 
 def facts_of(machine: TradeMachine, computed: Iterable[str], **more: Any) -> dict[str, Any]:
-    """Facts as the rows read them, without stated fields that are computed here."""
+    """Facts as the rows read them: an HS code without spaces, no stated field that is computed here."""
     facts = machine.facts(**more)
+    if machine.hs is not None:
+        facts["hs"] = facts["machine"]["hs"] = machine.hs.replace(" ", "")
     for name in computed:
         facts.pop(name, None)
         facts["machine"].pop(name, None)

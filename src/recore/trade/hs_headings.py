@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -35,21 +36,13 @@ class Heading:
     def patterns(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(rf"(?<![A-Za-z0-9])(?:{text})(?![A-Za-z0-9])") for text in self.models)
 
-    @cached_property
-    def grams(self) -> tuple[Counter[str], ...]:
-        return tuple(_grams(word) for word in self.words)
-
-    def nearness(self, text: str) -> float:
-        """Cosine of the character n-grams of a text and of the nearest phrase, 0 to 1."""
-        asked = _grams(text)
-        return max(_cosine(asked, gram) for gram in self.grams)
-
 
 @dataclass(frozen=True)
 class Headings:
     """Every heading of one edition of the nomenclature."""
 
     edition: str
+    valid_to: date
     source: str
     rows: tuple[Heading, ...]
 
@@ -66,22 +59,56 @@ class Headings:
         """Phrases of a text and their headings; a longer phrase takes the place of the shorter within it."""
         left = text
         for word, headings in self.phrases:
+            if word not in left:
+                continue
             edge = "" if _WIDE.search(word) else r"\b"
             left, times = re.subn(edge + re.escape(word), "\0", left)
             if times:
                 for heading in headings:
                     yield word, heading
 
+    @cached_property
+    def _index(self) -> tuple[dict[str, list[tuple[int, int]]], list[float]]:
+        """Phrases by their n-grams, and the length of each phrase as a vector."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        lengths = []
+        for place, (word, _) in enumerate(self.phrases):
+            grams = _grams(word)
+            lengths.append(_length(grams))
+            for gram, number in grams.items():
+                found.setdefault(gram, []).append((place, number))
+        return found, lengths
+
+    def likeness(self, text: str) -> dict[str, float]:
+        """By heading, the cosine of the character n-grams of a text and of its nearest phrase, 0 to 1."""
+        index, lengths = self._index
+        asked, shared = _grams(text), Counter[int]()
+        for gram, number in asked.items():
+            for place, times in index.get(gram, ()):
+                shared[place] += number * times
+        found: dict[str, float] = {}
+        for place, product in shared.items():
+            cosine = product / (_length(asked) * lengths[place])
+            for heading in self.phrases[place][1]:
+                found[heading.hs] = max(found.get(heading.hs, 0.0), cosine)
+        return found
+
 
 @cache
 def headings() -> Headings:
     """The shipped table, read once."""
     document = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return Headings(document["edition"], document["source"], tuple(map(_heading, document["heading"])))
+    return Headings(
+        document["edition"],
+        document["valid_to"],
+        document["source"],
+        tuple(map(_heading, document["heading"])),
+    )
 
 
 def _heading(entry: Mapping[str, Any]) -> Heading:
-    return Heading(**{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})
+    fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()}
+    return Heading(**fields)
 
 
 def plain(text: str) -> str:
@@ -96,7 +123,5 @@ def _grams(text: str) -> Counter[str]:
     return Counter(padded[at : at + size] for at in range(len(padded) - size + 1))
 
 
-def _cosine(one: Counter[str], other: Counter[str]) -> float:
-    shared = sum(number * other[gram] for gram, number in one.items())
-    lengths = math.sqrt(sum(n * n for n in one.values())) * math.sqrt(sum(n * n for n in other.values()))
-    return shared / lengths if lengths else 0.0
+def _length(grams: Counter[str]) -> float:
+    return math.sqrt(sum(number * number for number in grams.values()))

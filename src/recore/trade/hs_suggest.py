@@ -11,7 +11,7 @@ from pydantic import Field
 from recore.errors import BadInput
 from recore.finding import Note
 from recore.method import Artifact, Refusal, method
-from recore.model.trade import OneOrMany, TradeMachine
+from recore.model.trade import Day, OneOrMany, TradeMachine
 from recore.trade.hs_headings import Heading, Headings, headings, plain
 
 TOP = 3
@@ -52,13 +52,14 @@ class Suggestions:
 
 
 @method("trade.hs-suggest", version=1, standard="HS 2022")
-def hs_suggest(machines: OneOrMany[DescribedMachine]) -> Suggestions:
+def hs_suggest(machines: OneOrMany[DescribedMachine], *, shipment_date: Day | None = None) -> Suggestions:
     """Suggest HS subheadings for a machine, with reasons.
 
     Parameters
     ----------
     machines : one description or a list: text, family, maker, model, power_kw, mass_kg, road_vehicle;
         English or Chinese
+    shipment_date : is held against the end of the edition
 
     Returns
     -------
@@ -85,6 +86,10 @@ def hs_suggest(machines: OneOrMany[DescribedMachine]) -> Suggestions:
     refusals: list[Note] = []
     lines: list[dict[str, object]] = []
     many = len(machines.root) > 1
+    if shipment_date is not None and shipment_date > table.valid_to:
+        flags.append(
+            Note("edition-ended", f"{table.edition} ends on {table.valid_to}: the next one may differ")
+        )
     found: list[Candidate] = []
     for number, machine in enumerate(machines.root, 1):
         who = f"machine {number}: " if many else ""
@@ -141,12 +146,17 @@ def candidates(machine: DescribedMachine, table: Headings) -> list[Candidate]:
     named: dict[str, str] = {}
     for word, heading in table.named_in(text):
         named.setdefault(heading.hs, word)
-    found = [_weighed(heading, machine, text, named.get(heading.hs)) for heading in table.rows]
+    like = table.likeness(text)
+    found = [
+        _weighed(heading, machine, text, like.get(heading.hs, 0.0), named.get(heading.hs))
+        for heading in table.rows
+    ]
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.heading.hs))
 
 
-def _weighed(heading: Heading, machine: DescribedMachine, text: str, word: str | None) -> Candidate:
-    likeness = heading.nearness(text) if text else 0.0
+def _weighed(
+    heading: Heading, machine: DescribedMachine, text: str, likeness: float, word: str | None
+) -> Candidate:
     score, reasons = _BY_LIKENESS * likeness, [f"likeness of the text {likeness:.2f}"]
     model = next((m[0] for p in heading.patterns if (m := p.search(machine.description.upper()))), None)
     if model is not None and word is None:
@@ -177,7 +187,9 @@ def _facts(heading: Heading, machine: DescribedMachine) -> list[tuple[bool, str]
         if value is not None and bounds is not None:
             low, high = bounds
             fits = low < value <= high
-            found.append((fits, f"{value:g} {unit} {'lies' if fits else 'does not lie'} in {low:g} to {high:g}"))
+            found.append(
+                (fits, f"{value:g} {unit} {'lies' if fits else 'does not lie'} in {low:g} to {high:g}")
+            )
     return found
 
 
@@ -193,7 +205,9 @@ def _doubts(machine: DescribedMachine, found: list[Candidate]) -> list[tuple[str
         tell = _telling(first.heading, [c.heading for c in others if c.heading.hs in near], machine)
         doubts.append(("ambiguous", f"{first.heading.hs} or {' or '.join(near)}{tell}"))
     if first.score < LOW:
-        doubts.append(("low-score", f"{first.heading.hs} reaches {first.score:.2f} only: describe it further"))
+        doubts.append(
+            ("low-score", f"{first.heading.hs} reaches {first.score:.2f} only: describe it further")
+        )
     return doubts
 
 

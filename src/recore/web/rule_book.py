@@ -16,7 +16,6 @@ from recore.web.territories import territory
 from recore.workspace.rules import RuleBook
 
 
-
 def today() -> date:
     return datetime.now(UTC).date()
 

@@ -217,7 +217,9 @@ def tables(name: str, data: bytes, book: RuleBook) -> tuple[list[Rule], list[Pro
                 except BadInput:
                     continue  # `checked` names it below, with all the others
         except BadInput as error:
-            raise BadInput(error.what, where=error.where.replace(f"{folder}/", ""), right=error.right) from None
+            raise BadInput(
+                error.what, where=error.where.replace(f"{folder}/", ""), right=error.right
+            ) from None
     return rows, rule_book.checked(data, book, rows, name)
 
 

@@ -1,0 +1,1 @@
+"""The papers of a shipment as PDF: invoice, packing list, VGM declaration, inspection certificate, refund file."""
