@@ -14,6 +14,7 @@ ESRI Shapefile Technical Description, July 1998 (main file, polygon records); dB
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import sys
@@ -50,7 +51,7 @@ def polygons(data: bytes) -> Iterator[list[list[tuple[float, float]]]]:
         starts = [*struct.unpack_from(f"<{parts}i", data, place + 52), points]
         flat = struct.unpack_from(f"<{2 * points}d", data, place + 52 + 4 * parts)
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
-        yield [pairs[begin:end] for begin, end in zip(starts, starts[1:], strict=False)]
+        yield [pairs[begin:end] for begin, end in itertools.pairwise(starts)]
         place += 8 + 2 * length
 
 
@@ -87,7 +88,7 @@ def area(ring: list[tuple[int, int]]) -> float:
 
 def drawn(ring: list[tuple[int, int]]) -> str:
     """A ring as a path of steps, each number with no more signs than it needs."""
-    steps = [(u - x, v - y) for (x, y), (u, v) in zip(ring, ring[1:], strict=False)]
+    steps = [(u - x, v - y) for (x, y), (u, v) in itertools.pairwise(ring)]
     numbers = "".join(f"{n}" if n < 0 else f" {n}" for step in steps for n in step).strip()
     return f"M{ring[0][0]} {ring[0][1]}l{numbers}z"
 

@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from page_tools import CHROMIUM, Opener
 
 from recore.registry import registry
 from recore.web.app import create_app
@@ -198,3 +200,35 @@ def client(address: str) -> Iterator[httpx.Client]:
     """A browser of one visitor, without JavaScript."""
     with httpx.Client(base_url=address, follow_redirects=True, timeout=60, trust_env=False) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any, address: str) -> Iterator[Opener]:
+    """Open a page in a fresh browser; every message on its console is an error."""
+    contexts, said = [], []
+
+    def open_page(path: str, **options: Any) -> Any:
+        context = chromium.new_context(base_url=address, locale="en-GB", **options)
+        contexts.append(context)
+        page = context.new_page()
+        # Chromium writes an answer of 422 on the console, which is what a form with a mistake gets
+        page.on("console", lambda m: None if "status of 422" in m.text else said.append(m.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []

@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from page_tools import BORES, add_evidence, send
+from page_tools import BORES, CHROMIUM, CONTRAST, PHONE, Opener, add_evidence, send
 
 from recore.workspace import Workspace
 
-CHROMIUM = next(
-    (path for path in (shutil.which("chromium"), "/usr/bin/chromium") if path and Path(path).exists()), None
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
-PHONE = {"width": 390, "height": 844}
-Opener = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(chromium: Any, address: str) -> Iterator[Opener]:
-    """Open a page in a fresh browser; every message on its console is an error."""
-    contexts, said = [], []
-
-    def open_page(path: str, **options: Any) -> Any:
-        context = chromium.new_context(base_url=address, locale="en-GB", **options)
-        contexts.append(context)
-        page = context.new_page()
-        # Chromium writes an answer of 422 on the console, which is what a form with a mistake gets
-        page.on("console", lambda m: None if "status of 422" in m.text else said.append(m.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert said == []
 
 
 @pytest.fixture(scope="module")
@@ -131,24 +92,6 @@ def test_dark_is_dark_by_the_device_and_by_choice(opened: Opener) -> None:
     assert dark.evaluate(ground) == "rgb(16, 32, 42)"
     dark.click("text=Paper")
     assert dark.evaluate(ground) == "rgb(250, 248, 241)"
-
-
-CONTRAST = """() => {
-  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const lum = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c; }
-    return [255, 255, 255]; };
-  const bad = [];
-  for (const e of document.querySelectorAll('body *')) {
-    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
-    if (e.closest('svg, .unseen, .skip')) continue;
-    const a = lum(parse(getComputedStyle(e).color)), b = lum(ground(e));
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) bad.push([e.tagName, e.className, e.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
-  }
-  return bad;
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

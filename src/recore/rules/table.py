@@ -307,7 +307,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         ) from None
     try:
         document = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and a whole number too long to be read
+    except ValueError as error:  # TOMLDecodeError, or a whole number too long to be read
         raise BadInput(f"not TOML: {error}", where=str(file)) from None
     except RecursionError:
         raise BadInput("nested too deeply", where=str(file)) from None

@@ -17,7 +17,7 @@ from recore.errors import BadInput
 from recore.registry import registry
 from recore.web import forms, machine_form, quote_form, rule_book
 from recore.web.jobs import problem_of, result_address, wait
-from recore.web.pages import page, see
+from recore.web.pages import day_in, page, see
 from recore.web.quote_form import QuoteForm
 from recore.web.receive import page_form, workspace_of
 from recore.web.trade import OWN, SHIPPED, rules_of, submitted
@@ -42,7 +42,8 @@ def blank(request: Request) -> Response:
         )
     machine = machine_form.read(request.query_params.multi_items())
     country = request.query_params.get("country", "")[:2]
-    return _form(request, quote_form.blank(machine, rule_book.today(), country))
+    day = day_in(request, "shipment_date") or rule_book.today()
+    return _form(request, quote_form.blank(machine, day, country))
 
 
 def _form(request: Request, form: QuoteForm, *, error: str = "", more: int = 0, rules: str = OWN) -> Response:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from recore.rules import Outcome, Problem, Rule, RuleSet, Vector, Verdict, check
+from recore.rules import Ending, Outcome, Problem, Rule, RuleSet, Vector, Verdict, check, expiring
 from recore.rules.predicate import in_words
 from recore.web.territories import territory
 from recore.workspace.rules import RuleBook
-
-ALARMS = ("expired", "expiring")
 
 
 def today() -> date:
@@ -91,9 +89,9 @@ def standing(book: RuleBook, day: date) -> list[Problem]:
     return _STANDING[key]
 
 
-def alarms(book: RuleBook, day: date) -> list[Problem]:
+def alarms(book: RuleBook, day: date) -> list[Ending]:
     """Rows that have ended, or will within 90 days, and that no row follows."""
-    return [found for found in standing(book, day) if found.code in ALARMS]
+    return expiring(book.rules, day)
 
 
 def checked(table: bytes, book: RuleBook, rules: Iterable[Rule], name: str = "rows.toml") -> list[Problem]:

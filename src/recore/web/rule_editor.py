@@ -13,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recore.errors import BadInput
+from recore.evidence.xlsx import sheets
 from recore.rules import Problem, Rule, RuleSet
 from recore.rules.table import MAX_FILE_BYTES, entries, parse
+from recore.rules.workbook_reading import from_sheets
 from recore.web import rule_book, rule_form
 from recore.web.multipart import Form, TooLarge, read_form
 from recore.web.pages import page, see
@@ -26,6 +28,7 @@ router = APIRouter(include_in_schema=False)
 EFFECTS = ("require", "block", "document", "charge", "warn", "cover", "grade", "state")
 VERDICTS = ("pass", "fail", "unknown")
 SHOWN_PROBLEMS = 100
+WORKBOOKS = (".xlsx", ".xlsm")
 
 
 def _editor(
@@ -141,8 +144,6 @@ def _import_page(request: Request, **found: Any) -> Response:
         "added": None,
         "known": 0,
         "name": "",
-        "accept": ".toml",
-        "spreadsheet": False,
         **found,
     }
     problems: list[Problem] = context["problems"] or []
@@ -162,7 +163,8 @@ async def upload(request: Request) -> Response:
             raise TooLarge(
                 "the table is too large", where=name, right=f"at most {MAX_FILE_BYTES} bytes are taken"
             )
-        return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".") or "rows.toml", data
+        plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".") or "rows"
+        return plain if plain.lower().endswith((".toml", *WORKBOOKS)) else f"{plain}.toml", data
 
     def read() -> Form[tuple[str, bytes]]:
         return read_form(request, keep, before_files=before_files, max_body=request.app.state.max_upload)
@@ -195,25 +197,29 @@ def _brought(request: Request, name: str, data: bytes, save: bool) -> Response:
 
 
 def tables(name: str, data: bytes, book: RuleBook) -> tuple[list[Rule], list[Problem]]:
-    """Rows of an uploaded table, and everything that is wrong with it.
+    """Rows of an uploaded table or workbook, and everything that is wrong with it.
 
     Raises
     ------
-    BadInput : the file is no table of rules at all
+    BadInput : the file is no table of rules at all, or cells of the workbook hold what no row can
     """
-    name = name if name.endswith(".toml") else f"{name}.toml"
     with tempfile.TemporaryDirectory(prefix="recore-rules-") as folder:
         file = Path(folder) / name
         file.write_bytes(data)
-        rows = []
         try:
+            if file.suffix.lower() in WORKBOOKS:
+                rules = from_sheets(sheets(file, name), where=name)
+                return list(rules.rows), rule_book.checked(rules.toml().encode(), book, rules.rows)
+            rows = []
             for where, entry in entries(file):
                 try:
                     rows.append(parse(entry, where=where))
                 except BadInput:
                     continue  # `checked` names it below, with all the others
         except BadInput as error:
-            raise BadInput(error.what, where=name, right=error.right) from None
+            raise BadInput(
+                error.what, where=error.where.replace(f"{folder}/", ""), right=error.right
+            ) from None
     return rows, rule_book.checked(data, book, rows, name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from recore.errors import BadInput
-from recore.rules import Rule, Vector
+from recore.rules import Rule, Vector, notation
 from recore.rules.table import toml_value
 from recore.web.multipart import Form
 
@@ -56,7 +56,7 @@ def filled(rule: Rule) -> RowForm:
     selector = document.get("selector", {})
     given |= {f"selector.{name}": ", ".join(selector.get(name, ())) for name in SELECTORS}
     given |= {f"source.{name}": str(document["source"].get(name, "")) for name in SOURCE}
-    given["predicate"] = _spread(document["predicate"]) if "predicate" in document else ""
+    given["predicate"] = notation.write(rule.predicate) if "predicate" in document else ""
     given["params"] = _lines(document.get("params", {}))
     given["evidence_level"] = str(rule.evidence_level)
     given["conflicts_with"] = ", ".join(rule.conflicts_with)
@@ -71,15 +71,6 @@ _NAMES = (
     "rule_id", *PLAIN, *(f"selector.{name}" for name in SELECTORS), *(f"source.{name}" for name in SOURCE),
     "predicate", "params", "evidence_level", "conflicts_with",
 )  # fmt: skip
-
-
-def _spread(predicate: Mapping[str, Any]) -> str:
-    """A condition in TOML, its parts one a line (a line may end within a list only)."""
-    for word in ("all", "any"):
-        if list(predicate) == [word]:
-            parts = ",\n".join(f"  {toml_value(part)}" for part in predicate[word])
-            return f"{{ {word} = [\n{parts},\n] }}" if parts else f"{{ {word} = [] }}"
-    return toml_value(predicate)
 
 
 def _lines(table: Mapping[str, Any]) -> str:
@@ -177,20 +168,13 @@ def _words(text: str) -> list[str]:
 
 
 def condition(text: str) -> dict[str, Any]:
-    """A condition from what stands in its field: an inline table, or lines of 'name = value'.
+    """A condition from what stands in its field: a line of the notation, or an inline table of TOML.
 
     Raises
     ------
-    BadInput : not TOML, or something else beside the condition
+    BadInput : neither, or something else beside the condition
     """
-    text = text.strip()
-    if not text.startswith("{"):
-        found = table(text)
-        return found["predicate"] if list(found) == ["predicate"] else found
-    found = table(f"predicate = {text}")
-    if list(found) != ["predicate"]:
-        raise BadInput("there is more than one condition", right="one { … } is wanted")
-    return dict(found["predicate"])
+    return table(text) if text.lstrip().startswith("{") else notation.read(text)
 
 
 def table(text: str) -> dict[str, Any]:

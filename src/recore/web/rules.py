@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -24,6 +23,7 @@ FIELDS = ("q", "jurisdiction", "domain", "effect", "level", "origin")
 SHOWN_ALARMS = 8
 SHOWN_VECTORS = 60
 SIDE_BY_SIDE = 12
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def rule_of(book: RuleBook, rule_id: str, version: int | None = None) -> Rule:
@@ -47,8 +47,8 @@ def rule_of(book: RuleBook, rule_id: str, version: int | None = None) -> Rule:
     )
 
 
-def download(text: str, name: str, media_type: str) -> Response:
-    """A text as a file to keep."""
+def download(text: str | bytes, name: str, media_type: str) -> Response:
+    """Rows as a file to keep."""
     return Response(
         text, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
@@ -57,9 +57,9 @@ def download(text: str, name: str, media_type: str) -> Response:
 @router.get("/rules")
 def rules(request: Request) -> Response:
     book, day = workspace_of(request).rules.book(), rule_book.today()
-    given: dict[str, Any] = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
-    days: dict[str, Any] = {name: day_in(request, name) for name in ("valid_on", "known_on")}
-    search = rule_book.Search(**given, **days)
+    given = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
+    days = {name: day_in(request, name) for name in ("valid_on", "known_on")}
+    search = rule_book.Search(**given, valid_on=days["valid_on"], known_on=days["known_on"])
     found, offset = search.found(book), number_in(request, "offset")
     alarms = rule_book.alarms(book, day)
     context = {
@@ -92,7 +92,7 @@ def alarms(request: Request) -> Response:
     book = workspace_of(request).rules.book()
     found, offset = rule_book.alarms(book, rule_book.today()), number_in(request, "offset")
     context = {
-        "rows": [(book.newest[item.rule_id], item) for item in found[offset : offset + PER_PAGE]],
+        "rows": found[offset : offset + PER_PAGE],
         "total": len(found),
         "offset": offset,
         "size": PER_PAGE,
@@ -155,6 +155,14 @@ def own_toml(request: Request) -> Response:
     return download(workspace_of(request).rules.own().toml(), "rules-own.toml", "application/toml")
 
 
+@router.get("/rules/own.xlsx")
+def own_xlsx(request: Request) -> Response:
+    from recore.rules.workbook import workbook
+
+    data = workbook(workspace_of(request).rules.own())
+    return download(data, "rules-own.xlsx", XLSX)
+
+
 @router.get("/rules/{rule_id}/toml")
 def toml(request: Request, rule_id: str) -> Response:
     rule = _asked(request, rule_id)
@@ -198,7 +206,7 @@ def rule(request: Request, rule_id: str) -> Response:
             for other in pair
             if shown.rule_id in (pair[0].rule_id, pair[1].rule_id) and other.rule_id != shown.rule_id
         ],
-        "alarm": next((a for a in rule_book.alarms(book, day) if a.rule_id == rule_id), None),
+        "alarm": next((a for a in rule_book.alarms(book, day) if a.rule.rule_id == rule_id), None),
         "hidden": (shown.rule_id, shown.version) in book.hidden,
     }
     return page(request, "rule.html", context)
