@@ -109,7 +109,8 @@ def test_years_between_are_whole_on_anniversaries_only(one: date, other: date) -
         ([cover("age"), limit(10, selector={"hs": ["8704"]})], "unknown"),
         ([cover("age"), limit(10), row("xx.ban", "prohibition", "block", {"all": []})], "fail"),
         ([cover("age"), limit(10), row("xx.note", "age", "warn", {"all": []})], "pass"),
-        ([cover("charge"), row("xx.duty", "charge", "charge")], "pass"),
+        ([cover("charge"), row("xx.duty", "charge", "charge")], "unknown"),
+        ([cover("age", "charge"), limit(10), row("xx.duty", "charge", "charge")], "pass"),
         ([cover("document"), row("xx.coc", "document", "document", params={"document": "coc"})], "unknown"),
     ],
 )

@@ -8,7 +8,7 @@ row names jurisdictions whose rows count as well, such as a customs union.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ from recore.rules.row import Rule
 from recore.rules.table import RuleSet
 
 DECIDING = ("require", "block", "document")
+AMOUNTS = ("charge", "vat_refund", "finance")
 DOMAINS = ("prohibition", "age", "emission", "conformity", "document")
 
 
@@ -118,9 +119,9 @@ def decide(
     verdict = Verdict.PASS
     if Verdict.FAIL in verdicts:
         verdict = Verdict.FAIL
-    elif Verdict.UNKNOWN in verdicts or not covers:
+    elif Verdict.UNKNOWN in verdicts or not covered(covers):
         verdict = Verdict.UNKNOWN
-    if not covers:
+    if not covered(covers):
         missing.append(f"rule row: coverage of {jurisdiction}")
     warnings = tuple(
         (rule, rule.outcome(facts, day))
@@ -132,6 +133,13 @@ def decide(
     )
     return Decision(
         verdict, jurisdiction, day, tuple(answers), tuple(dict.fromkeys(missing)), covers, warnings
+    )
+
+
+def covered(covers: Iterable[Rule]) -> bool:
+    """Whether cover rows ask anything about the thing itself; one that asks for amounts alone covers nothing."""
+    return any(
+        question.partition(":")[0] not in AMOUNTS for cover in covers for question in cover.params["questions"]
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recore.rules.coverage import Decision, cited, decide, no_row
+from recore.rules.coverage import Decision, cited, covered, decide, no_row
 from recore.rules.fact_columns import Codes, Column, grouped
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
@@ -60,7 +60,7 @@ class Share:
 
     def verdicts(self) -> NDArray[np.int8]:
         failed = np.zeros(len(self.machines), np.bool_)
-        unknown = np.full(len(self.machines), not self.covers, np.bool_)
+        unknown = np.full(len(self.machines), not covered(self.covers), np.bool_)
         for question in self.questions:
             verdict = question.verdict[question.codes]
             failed |= verdict == CODE[Verdict.FAIL]
@@ -87,7 +87,7 @@ class Share:
             ]
             names = [path for _, paths in sorted(heard) for path in paths]
             names += [f"rule row: {name}" for name, there in self.unanswered if there[at]]
-            if not self.covers:
+            if not covered(self.covers):
                 names.append(f"rule row: coverage of {self.jurisdiction}")
             lists.append(tuple(dict.fromkeys(names)))
         return Column(group.codes, lists, group.first)
