@@ -84,7 +84,7 @@ def eligibility(
     """
     day = shipment_date
     found = checked(machines, day)
-    known = (shipped() if rules is None else rules).known(known_on)
+    known = (shipped("trade") if rules is None else rules).known(known_on)
     areas = [Area.of(known, place, DESTINATION) for place in destinations(known, country)]
     leaving = [] if origin is None else [Area.of(known, origin, ORIGIN)]
     consulted = [*areas, *leaving]

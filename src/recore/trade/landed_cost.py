@@ -140,7 +140,7 @@ def landed_cost(
     ----------
     Charges: the rule rows cited in the lines. VAT refund: Caishui [2012] 39, art. 4 and 5.
     """
-    known = (rules if rules is not None else shipped()).known(known_on)
+    known = (rules if rules is not None else shipped("trade")).known(known_on)
     found = [_whole(item, freight_table, known, landed_wanted, speed_knots) for item in quote.root]
     costings = [item.costing for item in found]
     consulted = {(rule.rule_id, rule.version): rule for item in found for rule in item.consulted}

@@ -148,7 +148,7 @@ def load_plan(
     SOLAS regulation VI/2 and MSC.1/Circ.1475 (method 2).
     """
     cargo = _cargo(items)
-    known = Known(rules if rules is not None else shipped(), shipment_date)
+    known = Known(rules if rules is not None else shipped("trade"), shipment_date)
     if len(container.root) > MOST_CONTAINERS:
         raise BadInput(
             f"{len(container.root)} containers", where="container", right=f"at most {MOST_CONTAINERS}"

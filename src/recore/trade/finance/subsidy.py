@@ -48,10 +48,10 @@ class Book:
 
     @classmethod
     def of(cls, rules: RuleSet | None, known_on: date | None) -> Book:
-        caps = tuple(row for row in shipped().rows if row.rule_id == CAP_ROW)
+        caps = tuple(row for row in shipped("trade").rows if row.rule_id == CAP_ROW)
         if not caps:
             raise MethodFault(f"the shipped rule row {CAP_ROW} is missing")
-        consulted = shipped() if rules is None else rules
+        consulted = shipped("trade") if rules is None else rules
         known = consulted.known(known_on).rows
         given = [r for r in known if r.domain in (DOMAIN, LADDER) or r.effect == "cover"]
         return cls(
