@@ -41,6 +41,7 @@ class Eligibility:
     failed: int | None = None
     unknown: int | None = None
     flags: tuple[Note, ...] = ()
+    _rules: RuleSet | None = None  # the rows consulted
 
 
 @method("trade.eligibility", version=1)
@@ -95,8 +96,10 @@ def eligibility(
     given = [answer for _, answer in placed]
     flags = notes(found, given, consulted, computed, day)
     rows = {rule.rule_id: rule for area in consulted for rule in area.rules.rows}
+    read = RuleSet(rows.values())
     common: dict[str, Any] = {
-        "rules_sha256": RuleSet(rows.values()).digest,
+        "_rules": read,
+        "rules_sha256": read.digest,
         "documents_to_obtain": sum(len(group) * tables.to_obtain(answer, day) for group, answer in placed),
         "conflicts": sum(len(group) * answer.conflicts for group, answer in placed),
         "reasons": tables.reasons(placed, found),

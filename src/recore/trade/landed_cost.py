@@ -66,6 +66,7 @@ class LandedCost:
     comparison_table: Annotated[Any, Artifact("comparison.csv")] = None
     flags: tuple[Note, ...] = ()
     refusals: tuple[Note, ...] = ()
+    _rules: RuleSet | None = None  # the rows consulted
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,14 @@ def landed_cost(
     found = [_whole(item, freight_table, known, landed_wanted, speed_knots) for item in quote.root]
     costings = [item.costing for item in found]
     consulted = {(rule.rule_id, rule.version): rule for item in found for rule in item.consulted}
+    read = RuleSet(consulted.values())
     rows, best, compared = _compared(found)
     several = len(found) > 1
     table = landed_tables.lines(costings)
     shared: dict[str, Any] = {
         "lines": table.num_rows,
-        "rules_sha256": RuleSet(consulted.values()).digest,
+        "_rules": read,
+        "rules_sha256": read.digest,
         "line_table": table,
         "graph": _graph(costings),
         "alternative_table": landed_tables.alternatives(costings),

@@ -79,6 +79,7 @@ class LoadPlan:
     flags: tuple[Note, ...]
     shipment: Shipment
     cargo: tuple[Item, ...]
+    _rules: RuleSet  # the rows consulted
 
 
 @method(
@@ -305,6 +306,7 @@ def _result(
         flags=tuple(flags),
         shipment=shipment,
         cargo=cargo,
+        _rules=RuleSet(known.used.values()),
     )
 
 

@@ -27,6 +27,7 @@ class Claim:
     rules_sha256: str
     reasons: Annotated[Any, Artifact("reasons.csv")]
     flags: tuple[Note, ...]
+    _rules: RuleSet  # the rows consulted
 
 
 @method(
@@ -83,6 +84,7 @@ def claim(
         process_verdict=str(decided.process.verdict if decided.process else Verdict.UNKNOWN),
         missing=listed(missing),
         rules_sha256=decided.rules.digest,
+        _rules=decided.rules,
         reasons=_reasons(decided),
         flags=(
             *_flags(record, decided, word, granted),

@@ -66,6 +66,7 @@ class DataSheet:
     sheet: Annotated[Any, Artifact("data-sheet.json")]
     text: Annotated[Any, Artifact("data-sheet.txt")]
     flags: tuple[Note, ...]
+    _rules: RuleSet  # the rows consulted
 
 
 @method(
@@ -138,6 +139,7 @@ def data_sheet(
         with_evidence=Quantity(sum(bool(entry["evidence_sha256"]) for entry in drawn), "pcs"),
         evidence_bound=Quantity(sum(entry["evidence_bound"] for entry in drawn), "pcs"),
         rules_sha256=used.digest,
+        _rules=used,
         sheet=document,
         text=_text(document),
         flags=tuple(flags),

@@ -47,6 +47,7 @@ class Rates:
     rules_sha256: str
     parts: Annotated[Any, Artifact("parts.csv")]
     flags: tuple[Note, ...]
+    _rules: RuleSet  # the rows consulted
     refusals: tuple[Note, ...]
 
 
@@ -98,6 +99,7 @@ def rate(
         value_kept=_amount(value.kept, currency),
         value_all=_amount(value.all, currency),
         rules_sha256=used.digest,
+        _rules=used,
         parts=_table(parts, currency),
         flags=tuple(
             Note("unverified", f"{rule.title}: {rule.legal_basis} (evidence level {rule.evidence_level})")

@@ -41,6 +41,7 @@ class Evaluation:
     sections: Annotated[Any, Artifact("sections.csv")]
     chart: list[dict[str, Any]]
     flags: tuple[Note, ...]
+    _rules: RuleSet  # the rows consulted
 
 
 @method(
@@ -112,6 +113,7 @@ def evaluate(
         structural_condition=condition,
         missing=listed(judged.missing),
         rules_sha256=profile.rules.digest,
+        _rules=profile.rules,
         form=_form(profile, inspection, judged, digests, sections),
         reasons=_reasons(judged, digests),
         sections=_table(sections),

@@ -86,6 +86,7 @@ class FinanceOffer:
     reasons: Annotated[pa.Table | None, Artifact("reasons.csv")] = None
     flags: tuple[Note, ...] = ()
     refusals: tuple[Note, ...] = ()
+    _rules: RuleSet | None = None  # the rows consulted
 
 
 class Offer(NamedTuple):
@@ -154,7 +155,7 @@ def finance_offer(
         "bounds": bounds_table([(offer.bounds, offer.results["subsidy_binding"].value) for offer in offers]),
         "reasons": reasons_table([offer.eligibility.reasons for offer in offers]),
     }
-    common = {**tables, "rules_sha256": book.digest, "cases": len(cases)}
+    common = {**tables, "rules_sha256": book.read.digest, "_rules": book.read, "cases": len(cases)}
     if len(offers) == 1:
         return FinanceOffer(**offers[0].results, **common, flags=tuple(offers[0].flags))
     return FinanceOffer(**common, **_sums(offers), flags=_gathered(offers))

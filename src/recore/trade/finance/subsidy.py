@@ -44,7 +44,7 @@ class Book:
     more: tuple[Rule, ...]
     programmes: tuple[Rule, ...]
     known_on: date | None
-    digest: str
+    read: RuleSet
 
     @classmethod
     def of(cls, rules: RuleSet | None, known_on: date | None) -> Book:
@@ -53,14 +53,18 @@ class Book:
             raise MethodFault(f"the shipped rule row {CAP_ROW} is missing")
         consulted = shipped("trade") if rules is None else rules
         known = consulted.known(known_on).rows
-        given = [r for r in known if r.domain in (DOMAIN, LADDER) or r.effect == "cover"]
+        given = [
+            r
+            for r in known
+            if r.domain in (DOMAIN, LADDER) or (r.effect == "cover" and r.jurisdiction == JURISDICTION)
+        ]
         return cls(
             given=None if rules is None else RuleSet(given),
             caps=caps,
             more=() if rules is None else tuple(r for r in known if _states(r, CAP) and _is_cap(r)),
             programmes=tuple(r for r in known if _states(r, PROGRAMME) and _numbers(r, "points", "months")),
             known_on=known_on,
-            digest=consulted.digest,
+            read=RuleSet(given),
         )
 
     def caps_on(self, day: date) -> list[Rule]:
