@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from recore.trade.documents.parts import (
     SELLER_SIGNS,
-    cash,
     closing,
     firms,
     machine_text,
@@ -16,6 +15,7 @@ from recore.trade.documents.parts import (
     plain,
     unit_price,
     voyage,
+    written,
 )
 from recore.trade.documents.sheet import NOT_STATED, Block, Column, Labels, grid, space, table, totals
 from recore.trade.documents.shipment import Goods, Shipment
@@ -29,7 +29,7 @@ def invoice(shipment: Shipment, found: Computed, labels: Labels) -> list[Block]:
     rows: list[list[str]] = []
     for n, machine in enumerate(shipment.machines):
         where = f"machines.{n}"
-        price = labels.stated(machine.price, f"{where}.price", cash)
+        price = labels.stated(machine.price, f"{where}.price", written)
         rows.append(
             [
                 str(len(rows) + 1),
@@ -42,15 +42,15 @@ def invoice(shipment: Shipment, found: Computed, labels: Labels) -> list[Block]:
             ]
         )
     rows += [_goods(line, n, len(shipment.machines) + n + 1, labels) for n, line in enumerate(shipment.goods)]
-    sums = [("Goods", "货值", labels.stated(found.goods, "goods total", cash))]
+    sums = [("Goods", "货值", labels.stated(found.goods, "goods total", written))]
     for english, chinese, value in (
         ("Freight", "运费", shipment.freight),
         ("Insurance", "保险费", shipment.insurance),
     ):
-        sums += [(english, chinese, cash(value))] if value is not None else []
+        sums += [(english, chinese, written(value))] if value is not None else []
     if shipment.discount is not None:
-        sums.append(("Discount", "折扣", f"−{cash(shipment.discount)}"))
-    total = labels.stated(found.invoice, "invoice total", cash)
+        sums.append(("Discount", "折扣", f"−{written(shipment.discount)}"))
+    total = labels.stated(found.invoice, "invoice total", written)
     sums.append((f"Total {shipment.currency}", "总计", total))
     columns = (
         Column("No.", "序号", 4),
@@ -89,7 +89,7 @@ def _goods(line: Goods, n: int, number: int, labels: Labels) -> list[str]:
         labels.stated(line.origin, f"{where}.origin"),
         f"{plain(line.quantity)} {line.unit}",
         labels.stated(line.unit_price, f"{where}.unit_price", unit_price),
-        labels.stated(amount(line), f"{where}.amount", cash),
+        labels.stated(amount(line), f"{where}.amount", written),
     ]
 
 

@@ -19,8 +19,8 @@ from recore.trade.documents.sheet import (
 from recore.trade.documents.shipment import Machine, Party, Shipment, Size
 
 
-def cash(value: Decimal) -> str:
-    return f"{value:,.2f}"
+def written(amount: Decimal) -> str:
+    return f"{amount:,.2f}"
 
 
 def plain(value: Decimal) -> str:
@@ -31,7 +31,7 @@ def plain(value: Decimal) -> str:
 
 def unit_price(value: Decimal) -> str:
     text = plain(value)
-    return cash(value) if len(text.partition(".")[2]) < 2 else text
+    return written(value) if len(text.partition(".")[2]) < 2 else text
 
 
 def measures(size_mm: Size) -> str:

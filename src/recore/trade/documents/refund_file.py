@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recore.trade.documents.parts import cash, closing, firms
+from recore.trade.documents.parts import closing, firms, written
 from recore.trade.documents.sheet import (
     NOT_STATED,
     SOFT,
@@ -38,9 +38,9 @@ def refund(shipment: Shipment, found: Computed, labels: Labels) -> list[Block]:
         ("Contract", "合同号", labels.stated(shipment.contract, "contract")),
     ]
     sums = [
-        ("Invoice amount excluding VAT, CNY", "不含税金额", labels.stated(file.invoice_ex_vat, "refund.invoice_ex_vat", cash)),
-        ("VAT refund, CNY", "应退税额", labels.stated(file.rebate, "refund.rebate", cash)),
-        ("VAT not refunded, CNY", "不予退税额", labels.stated(file.trapped_vat, "refund.trapped_vat", cash)),
+        ("Invoice amount excluding VAT, CNY", "不含税金额", labels.stated(file.invoice_ex_vat, "refund.invoice_ex_vat", written)),
+        ("VAT refund, CNY", "应退税额", labels.stated(file.rebate, "refund.rebate", written)),
+        ("VAT not refunded, CNY", "不予退税额", labels.stated(file.trapped_vat, "refund.trapped_vat", written)),
     ]  # fmt: skip
     columns = (
         Column("No.", "序号", 5),

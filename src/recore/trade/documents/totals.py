@@ -9,8 +9,8 @@ from typing import NamedTuple
 from recore.errors import BadInput
 from recore.method import Note
 from recore.trade.documents.shipment import Container, Goods, Package, Shipment, Size
+from recore.trade.money import cents
 
-_CENT = Decimal("0.01")
 _LITRE = Decimal("0.001")
 # ISO 6346:2022, annex A: letters count from 10 without the multiples of 11
 _VALUES = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (n for n in range(10, 39) if n % 11), strict=True))
@@ -31,7 +31,7 @@ def amount(line: Goods) -> Decimal | None:
     """Quantity times unit price, rounded half up to the cent; the stated amount where no unit price is."""
     if line.unit_price is None:
         return line.amount
-    return (line.quantity * line.unit_price).quantize(_CENT, ROUND_HALF_UP)
+    return cents(line.quantity * line.unit_price)
 
 
 def volume_m3(size_mm: Size) -> Decimal:

@@ -23,11 +23,12 @@ def draw_schedule(offer: FinanceOffer) -> dict[str, Any]:
         for order, part in enumerate(("principal", "interest"))
     ]
     title = f"Case {first} of {offer.cases}" if offer.cases > 1 else "Payments"
-    x = {
+    x: dict[str, Any] = {
         "field": "month",
         "type": "quantitative",
         "title": "month",
         "axis": {"tickMinStep": 1, "format": "d"},
+        "scale": {"domain": [0, len(rows) + 1], "nice": False},
     }
     stacked = {
         "data": {"values": parts},
