@@ -14,6 +14,7 @@ from page_tools import send, token, words
 from rule_rows import GONE, GOOD_TABLE, SOON, TODAY, rows
 
 from recore.rules import RuleSet, shipped
+from recore.rules.workbook import workbook
 from recore.workspace import Workspace
 
 MOST_BYTES = 60_000
@@ -97,9 +98,10 @@ def test_an_address_that_makes_no_sense_is_told(client: httpx.Client, query: str
 
 
 def test_what_runs_out_is_told_first(client: httpx.Client) -> None:
-    said = words(client.get("/rules"))
-    assert f"mg.age ends on {SOON}; unknown from then on: Age · Madagascar" in said
-    assert f"py.ban ended on {GONE}; unknown from then on: Prohibition" in words(client.get("/rules/alarms"))
+    assert "Runs out" in words(client.get("/rules"))
+    said = "".join(words(client.get(f"/rules/alarms?offset={offset}")) for offset in (0, 50, 100))
+    assert f"mg.age ends on {SOON} ; unknown from then on: Age · Madagascar" in said
+    assert f"py.ban ended on {GONE} ; unknown from then on: Prohibition" in said
     assert f"ends on {SOON}" in words(client.get("/rules/mg.age"))
 
 
@@ -233,8 +235,10 @@ def test_a_shipped_row_gets_an_own_version_and_stays(client: httpx.Client, works
         ({"predicate": '{ field = "a", op = "==", value = ' + "[" * 9_000 + "]" * 9_000 + " }"}, "nested too deeply"),
         ({"predicate": "{ field = "}, "not TOML"),
         ({"predicate": f'{{ field = "a", op = "==", value = {"9" * 5000} }}'}, "not TOML"),
-        ({"predicate": '{ field = "a", op = "==", value = 1 }\nrule_id = "evil"'}, "not TOML"),
-        ({"predicate": 'field = "a"\nop = "=="'}, "either value or value_of"),
+        ({"predicate": '{ field = "a", op = "==", value = 1 }\nrule_id = "evil"'}, "something behind the closing brace"),
+        ({"predicate": 'field = "a"\nop = "=="'}, "is not understood at"),
+        ({"predicate": "age_years <= 7 or"}, "a field is wanted"),
+        ({"predicate": "(" * 100}, "levels of parentheses"),
         ({"params": "rate = nan"}, "params"),
         ({"params": "{ a = 1 } b"}, "not TOML"),
         ({"rule_id": "import"}, "address of a page"),
@@ -341,6 +345,34 @@ def test_a_table_with_a_fault_is_not_taken_and_every_fault_is_named(
     assert said in words(answer)
     assert "/tmp" not in words(answer)
     assert len(workspace.rules.own().rows) == before
+
+
+def test_rows_go_out_as_a_workbook_and_come_in_again(client: httpx.Client, workspace: Workspace) -> None:
+    out = client.get("/rules/own.xlsx")
+    assert out.headers["content-disposition"] == 'attachment; filename="rules-own.xlsx"'
+    said = words(bring(client, out.content, name="rules-own.xlsx"))
+    assert "0 versions were added" in said
+    bring(client, GOOD_TABLE)
+    there = workspace.rules.book().newest["bz.age.general"]
+    newer = {**there.json(), "version": there.version + 1, "title": "Changed in a spreadsheet"}
+    changed = workbook(RuleSet.from_json([newer]))
+    assert "1 versions were added" in words(bring(client, changed, name="Book 1.XLSX"))
+    assert workspace.rules.book().newest["bz.age.general"].title == "Changed in a spreadsheet"
+    cells = workbook(
+        RuleSet.from_json([{**newer, "rule_id": "bz.strange", "evidence_level": 5, "title": "=1+1"}])
+    )
+    assert bring(client, cells, name="a.xlsx").status_code == 200
+    assert workspace.rules.book().newest["bz.strange"].title == "=1+1"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04 not a zip", b"rule_id,version\nx,1\n", GOOD_TABLE.encode()]
+)
+def test_what_is_no_workbook_is_told(client: httpx.Client, data: bytes) -> None:
+    answer = bring(client, data, name="rows.xlsx")
+    assert answer.status_code == 422
+    assert "rows.xlsx" in words(answer)
+    assert "/tmp" not in words(answer)
 
 
 def test_faults_of_all_rows_are_named_at_once(client: httpx.Client) -> None:

@@ -132,6 +132,7 @@ def landed(request: Request, key: str) -> Response:
         "key": key,
         "finding": finding,
         "quote": quotes[0],
+        "quotes": quotes,
         "several": len(quotes) > 1,
         "headlines": _stated(finding.results, HEADLINES),
         "reverse": _stated(finding.results, REVERSE),

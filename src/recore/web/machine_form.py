@@ -104,18 +104,14 @@ def _number(text: str) -> Any:
 
 
 def choices(rules: RuleSet, day: date) -> dict[str, list[str]]:
-    """Words that the rows in force know: families, conditions, emission stages, uses and papers."""
-    found: dict[str, set[str]] = {
-        name: set() for name in ("family", "condition", "hs", "emission_stage", "evidence")
-    }
+    """Words that the rows in force know: families, conditions, HS headings and emission stages."""
+    found: dict[str, set[str]] = {name: set() for name in ("family", "condition", "hs", "emission_stage")}
     for rule in rules.known().rows:
         if not rule.valid_on(day):
             continue
         if rule.effect not in ("grade", "cover"):
             for name in ("family", "condition", "hs"):
                 found[name].update(getattr(rule.selector, name) or ())
-        if rule.effect == "document" and isinstance(rule.params.get("document"), str):
-            found["evidence"].add(rule.params["document"])
         if rule.domain == LADDER and rule.params.get("field") == "emission_stage":
             found["emission_stage"].update(rule.params.get("steps") or ())
     return {name: sorted(words) for name, words in found.items()}
