@@ -21,6 +21,7 @@ from recore.web import (
     evidence,
     findings,
     home,
+    inspections,
     jobs,
     landed,
     methods,
@@ -38,7 +39,7 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, jobs, api)
+NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, inspections, jobs, api)
 
 
 def create_app(
