@@ -86,7 +86,7 @@ def test_a_newer_schema_is_refused(database_url: str, tmp_path: Path) -> None:
     with database.connection() as connection:
         connection.execute(text(f"UPDATE {db.VERSION_TABLE} SET version_num = '9999'"))
     database.close()
-    with pytest.raises(BadInput, match=r"schema 9999.*newer Recore.*0002"):
+    with pytest.raises(BadInput, match=r"schema 9999.*newer Recore.*0003"):
         Workspace.open(database_url, tmp_path / "store")
 
 

@@ -21,6 +21,7 @@ from recore.web import (
     evidence,
     findings,
     home,
+    inspections,
     jobs,
     landed,
     methods,
@@ -50,6 +51,7 @@ NOUNS = (
     rules,
     trade,
     landed,
+    inspections,
     jobs,
     api,
 )

@@ -21,6 +21,12 @@ from recore.web.receive import workspace_of
 from recore.workspace import NotFound, Workspace
 
 router = APIRouter(include_in_schema=False)
+# methods whose findings have a page of their own
+PAGES = {
+    "trade.landed-cost": "/trade/landed/",
+    "trade.load-plan": "/trade/load/",
+    "inspection.evaluate": "/inspect/findings/",
+}
 PLOT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -60,6 +66,7 @@ def finding(request: Request, key: str) -> Response:
         {
             "key": key,
             "finding": found,
+            "own_page": PAGES[found.method] + key if found.method in PAGES else "",
             "summary": tool.summary if tool else "",
             "synthetic": any(item["synthetic"] for item in evidence),
             "plot": row.plot_sha256 is not None,

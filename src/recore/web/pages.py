@@ -64,11 +64,7 @@ def page(
     request: Request, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HTMLResponse:
     """Render a template as a whole page; `?lang=` and `?theme=` are remembered in cookies."""
-    language = choose(
-        request.query_params.get("lang"),
-        request.cookies.get("recore_lang"),
-        request.headers.get("accept-language", ""),
-    )
+    language = language_of(request)
     theme = theme_of(request)
     rest = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "theme")]
 
@@ -97,6 +93,15 @@ def page(
         if request.query_params.get(cookie) in known:
             response.set_cookie(f"recore_{cookie}", asked, max_age=_YEAR_S, samesite="lax", httponly=True)
     return response
+
+
+def language_of(request: Request) -> str:
+    """The reader's language: asked for in the address, remembered, or what the browser takes."""
+    return choose(
+        request.query_params.get("lang"),
+        request.cookies.get("recore_lang"),
+        request.headers.get("accept-language", ""),
+    )
 
 
 def theme_of(request: Request) -> str:

@@ -41,6 +41,11 @@ workspace.passports
     save(bundle, *, issuer, machine, grade, case_id=None, sha256=None) -> PassportRow   bundle: path or bytes
     get(sha256) · list(machine=None, case_id=None, limit, offset) · count() · open(sha256) -> EvidenceFile
 
+workspace.inspections
+    merge(id, family, profile, changes) -> InspectionRow     changes of one device; idempotent; made where it is new
+    get(id) -> InspectionRow · list(limit, offset) · count() · remove(id)
+    submitted(id, revision, finding) -> InspectionRow        the finding that revision came to
+
 workspace.rules
     own() -> RuleSet · book() -> RuleBook (shipped and own rows together, and which are own)
     add(rows) -> list[Rule]                                  new versions, recorded today; nothing is ever changed
@@ -60,6 +65,7 @@ Rows are detached copies: changing one changes nothing that is stored.
     CaseRow(id, machine, profile, as_of, created_at, changed_at)
     FindingRow(key, method, version, finding, plot_sha256, created_at)
     PassportRow(sha256, issuer, machine, grade, case_id, issued_at)
+    InspectionRow(id, family, profile, machine, document, revision, state, created_at, changed_at, finding)
     JobRow(id, kind, payload, key, case_id, state, share, doing, result, error, attempts, created_at, started_at, finished_at)
 Job states: waiting → running → done | failed | cancelled; `error` is {"what", "where", "right"} as in BadInput.json().
 Job results: run {"finding": key}; appraisal {"grade": {…}, "findings": {step id: key}, "as_of": "…", "passport": sha256 or null};
@@ -76,13 +82,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from recore.workspace.errors import NotFound
     from recore.workspace.runner import Runner
-    from recore.workspace.tables import CaseRow, EvidenceRow, FindingRow, JobRow, PassportRow
+    from recore.workspace.tables import CaseRow, EvidenceRow, FindingRow, InspectionRow, JobRow, PassportRow
     from recore.workspace.workspace import Workspace
 
 __all__ = [
     "CaseRow",
     "EvidenceRow",
     "FindingRow",
+    "InspectionRow",
     "JobRow",
     "NotFound",
     "PassportRow",

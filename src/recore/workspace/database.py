@@ -18,7 +18,7 @@ from recore.errors import BadInput
 from recore.workspace.tables import Base
 
 HEAD = (
-    "0002"  # newest revision in migrations/versions; kept here because importing Alembic takes half a second
+    "0003"  # newest revision in migrations/versions; kept here because importing Alembic takes half a second
 )
 VERSION_TABLE = "recore_schema"
 BUSY_S = 30

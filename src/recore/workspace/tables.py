@@ -241,6 +241,24 @@ class RuleRow(Base):
     recorded_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class InspectionRow(Base):
+    """An inspection of a machine as its devices have filled it in so far; `document` holds what they wrote."""
+
+    __tablename__ = "inspection"
+    __table_args__ = (CheckConstraint("state IN ('draft', 'submitted')", name="state"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    family: Mapped[str] = mapped_column(Text)
+    profile: Mapped[str] = mapped_column(Text)
+    machine: Mapped[dict[str, Any]]
+    document: Mapped[dict[str, Any]]
+    revision: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime] = mapped_column(index=True)
+    finding: Mapped[str | None] = mapped_column(SHA256, ForeignKey("finding.key", ondelete="SET NULL"))
+
+
 STATES = ("waiting", "running", "done", "failed", "cancelled")
 ENDED = ("done", "failed", "cancelled")
 

@@ -21,6 +21,7 @@ from recore.workspace.errors import NotFound
 from recore.workspace.evidence import Evidence
 from recore.workspace.files import Files
 from recore.workspace.findings import Findings
+from recore.workspace.inspections import Inspections
 from recore.workspace.jobs import Jobs
 from recore.workspace.passports import Passports
 from recore.workspace.repository import Clock, utc_now
@@ -49,6 +50,7 @@ class Workspace:
         self.findings = Findings(database, self._files, clock)
         self.passports = Passports(database, self._files, clock)
         self.jobs = Jobs(database, self._files, clock)
+        self.inspections = Inspections(database, self._files, clock)
         self.rules = OwnRules(database, self._files, clock)
 
     @classmethod
