@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.trade.packing.kernel import Blocks, inner, outer
+from recore.trade.packing.kernel import Blocks
 from recore.trade.packing.problem import Stock
+from recore.trade.packing.surfaces import inner, outer
 
 Ints = NDArray[Any]
 
