@@ -154,6 +154,8 @@ def covering(
         for rule in rules.places.get(place, ()):
             if rule.effect != "cover" or not rule.valid_on(day):
                 continue
+            if rule.selector.match(facts).verdict is Verdict.FAIL:
+                continue
             verdict = rule.outcome(facts, day).verdict
             if verdict is Verdict.UNKNOWN or (verdict is Verdict.PASS and rule.evidence_level == UNVERIFIED):
                 unsure.append(rule)
