@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from recore.rules.judge import Judgement, judge
+from recore.rules.judge import UNVERIFIED, Judgement, judge
 from recore.rules.ladder import climbed
 from recore.rules.predicate import Outcome, Verdict
 from recore.rules.row import Rule
@@ -92,9 +92,9 @@ def decide(
     """
     known = rules.known(known_on)
     facts = climbed(known, facts, day)
-    covers, areas = covering(known, facts, day, jurisdiction)
+    covers, open_covers, areas = covering(known, facts, day, jurisdiction)
     asked: dict[str, list[Rule]] = {}
-    for cover in covers:
+    for cover in (*covers, *open_covers):
         for question in cover.params["questions"]:
             asked.setdefault(question, []).append(cover)
     here = known.within(areas)
@@ -152,23 +152,34 @@ def covered(covers: Iterable[Rule]) -> bool:
 
 def areas_of(rules: RuleSet, facts: Mapping[str, Any], day: date, jurisdiction: str) -> frozenset[str]:
     """Jurisdictions whose rows count for one: itself, '*', and what its cover rows in force include."""
-    return covering(rules, facts, day, jurisdiction)[1]
+    return covering(rules, facts, day, jurisdiction)[2]
 
 
 def covering(
     rules: RuleSet, facts: Mapping[str, Any], day: date, jurisdiction: str
-) -> tuple[tuple[Rule, ...], frozenset[str]]:
-    """Cover rows in force, those of included jurisdictions too, and every jurisdiction that counts."""
-    areas, found, new = {jurisdiction}, [], [jurisdiction]
+) -> tuple[tuple[Rule, ...], tuple[Rule, ...], frozenset[str]]:
+    """Cover rows in force, those of included jurisdictions too; open ones; every jurisdiction that counts.
+
+    A row that may cover, because a fact is not stated, or that nobody has verified, is open: its questions are
+    asked, or a machine would pass by what is not said of it; but it covers nothing.
+    """
+    areas, found, unsure, new = {jurisdiction}, [], [], [jurisdiction]
     while new:
         place = new.pop()
         for rule in rules.places.get(place, ()):
-            if rule.effect == "cover" and rule.outcome(facts, day).verdict is Verdict.PASS:
+            if rule.effect != "cover" or not rule.valid_on(day):
+                continue
+            if rule.selector.match(facts).verdict is Verdict.FAIL:
+                continue
+            verdict = rule.outcome(facts, day).verdict
+            if verdict is Verdict.UNKNOWN or (verdict is Verdict.PASS and rule.evidence_level == UNVERIFIED):
+                unsure.append(rule)
+            elif verdict is Verdict.PASS:
                 found.append(rule)
                 more = [area for area in dict.fromkeys(rule.params.get("includes", ())) if area not in areas]
                 areas.update(more)
                 new += more
-    return tuple(found), frozenset({*areas, "*"})
+    return tuple(found), tuple(unsure), frozenset({*areas, "*"})
 
 
 def _asked(rule: Rule, asked: Mapping[str, Any]) -> bool:

@@ -91,9 +91,9 @@ def _shares(engine: Engine, jurisdiction: str, domains: Sequence[str]) -> Iterat
     group = grouped([row.part for row in covers], engine.machines.size)
     for number, at in enumerate(group.first.tolist()):
         facts = engine.machines.facts(at)
-        found, areas = covering(engine.rules, facts, engine.day, jurisdiction)
+        found, unsure, areas = covering(engine.rules, facts, engine.day, jurisdiction)
         machines = np.flatnonzero(group.codes == number)
-        yield _share(engine, jurisdiction, machines, found, engine.rules.within(areas), domains)
+        yield _share(engine, jurisdiction, machines, found, unsure, engine.rules.within(areas), domains)
 
 
 def _covers_in_reach(rules: RuleSet, jurisdiction: str) -> list[Rule]:
@@ -114,11 +114,12 @@ def _share(
     jurisdiction: str,
     machines: Codes,
     covers: tuple[Rule, ...],
+    open_covers: tuple[Rule, ...],
     here: tuple[Rule, ...],
     domains: Sequence[str],
 ) -> Share:
     asked: dict[str, list[Rule]] = {}
-    for cover in covers:
+    for cover in (*covers, *open_covers):
         for question in cover.params["questions"]:
             asked.setdefault(question, []).append(cover)
     rows: dict[tuple[str, str], list[tuple[int, RowClasses]]] = {}
