@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from recore.errors import BadInput
 
 
 @contextmanager
@@ -31,6 +33,25 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a whole file atomically."""
     with replacing(path, mode=mode) as file:
         file.write(data)
+
+
+def write_new(folder: Path, content: Mapping[Path, bytes]) -> list[Path]:
+    """Write files into a folder, never over another content; nothing is written where one is in the way.
+
+    Raises
+    ------
+    BadInput : a file of that name with another content is there already
+    """
+    for name, data in content.items():
+        path = folder / name
+        if path.exists() and (not path.is_file() or path.read_bytes() != data):
+            raise BadInput(
+                "is there already, with another content", where=str(path), right="give another folder"
+            )
+    for name, data in content.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / name, data)
+    return [folder / name for name in content]
 
 
 def sync_folder(folder: Path) -> None:

@@ -44,6 +44,9 @@ On = Annotated[str, typer.Option("--on", help="Where work runs: inline or proces
 Passphrase = Annotated[
     bool, typer.Option("--passphrase", help="Ask for the key's passphrase (or take RECORE_PASSPHRASE).")
 ]
+RulesFolder = Annotated[
+    Path | None, typer.Option("--rules", metavar="DIR", help="Rule tables (default: the shipped rows).")
+]
 Day = Annotated[
     str | None, typer.Option("--as-of", help="Day on which the rules are read.", metavar="YYYY-MM-DD")
 ]
@@ -250,11 +253,15 @@ def rules_check(
 
 
 @rules_app.command("explain")
-def rules_explain(rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")], json_: Json = False) -> None:
+def rules_explain(
+    rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")],
+    folder: RulesFolder = None,
+    json_: Json = False,
+) -> None:
     """Show a rule row: what it says, since when, on whose word."""
     from recore import rules
 
-    found = rules.explain(rule_id)
+    found = rules.explain(rule_id, folder)
     if json_:
         _print_json([row.json() for row in found])
     else:
@@ -262,13 +269,57 @@ def rules_explain(rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")], js
             print(visible(row.text()))
 
 
-@rules_app.command("export")
-def rules_export(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
-    """Write the shipped rule rows as TOML."""
+@rules_app.command("expiring")
+def rules_expiring(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: the shipped rows.")] = None,
+    within: Annotated[
+        int, typer.Option(min=0, max=36_500, metavar="DAYS", help="How far to look ahead.")
+    ] = 90,
+    as_of: Day = None,
+    json_: Json = False,
+) -> None:
+    """List rows that end, or have ended, without a follower, and what they leave unknown; exit 1 if one has."""
     from recore import rules
 
-    for path in rules.export(folder):
+    ending = rules.expiring(rules.load(folder), _day(as_of), within)
+    if json_:
+        _print_json([item.json() for item in ending])
+    else:
+        for item in ending:
+            print(visible(item))
+        if not ending:
+            print(f"no row ends within {within} days without a follower")
+    raise typer.Exit(1 if any(item.expired for item in ending) else 0)
+
+
+@rules_app.command("export")
+def rules_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="Write one workbook, rules.xlsx, instead.")] = False,
+    source: RulesFolder = None,
+) -> None:
+    """Write rule rows as TOML, or as a workbook for people who write no code."""
+    from recore import rules
+
+    for path in [rules.export_workbook(folder, source)] if xlsx else rules.export(folder, source):
         print(path)
+
+
+@rules_app.command("import")
+def rules_import(
+    workbook: Annotated[
+        Path, typer.Argument(metavar="FILE.xlsx", help="Workbook as `export --xlsx` writes.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the rule tables into.")],
+) -> None:
+    """Read a workbook of rules and write it as TOML; what is wrong is named by sheet and cell."""
+    from recore.evidence.xlsx import sheets
+    from recore.rules.workbook_reading import from_sheets, write_tables
+
+    found = from_sheets(sheets(workbook, workbook.name), where=workbook.name)
+    for path in write_tables(found, folder):
+        print(path)
+    _say(f"recore: {len(found.rows)} rows; recore rules check {folder} tells whether they are sound")
 
 
 @rules_app.command("schema")

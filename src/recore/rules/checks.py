@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from recore.errors import BadInput
 from recore.rules.cross_checks import cross_checks, meet
+from recore.rules.expiry import expiring, subject
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
-from recore.rules.table import entries, files, parse
+from recore.rules.table import RuleSet, entries, files, parse
 
-NOTICE = timedelta(days=90)
+NOTICE_DAYS = 90
 _CLAUSE = re.compile(
     r"(?i)(\b(art(icle|\.)?|clause|cl\.|annex|section|sec\.|schedule|table|para(graph|\.)?|chapter|rule|no\.?)\s*"
     r"[\dA-Z]|§\s*\d|第\s*[\d一二三四五六七八九十百]+|\b\d+(\.\d+)+\b)"
@@ -79,7 +80,7 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     newest = {rule.rule_id: (where, rule) for where, rule in sorted(rows, key=lambda row: row[1].version)}
     for rule, code, text, severity in cross_checks([rule for _, rule in newest.values()]):
         problems.append(Problem(rule.rule_id, newest[rule.rule_id][0], code, text, severity))
-    problems += _expiry(rows, day)
+    problems += _expiry(newest.values(), day)
     problems += _overlaps(rows)
     return problems
 
@@ -154,35 +155,16 @@ def _run(rule: Rule, given: dict[str, Any], day: date) -> tuple[Verdict, str]:
     return found.verdict, found.text
 
 
-def _expiry(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
-    """A row that ended is history where another of its question is in force, and a gap where none is."""
-    newest: dict[str, int] = {}
-    in_force: dict[Any, list[Rule]] = defaultdict(list)
-    for _, rule in rows:
-        newest[rule.rule_id] = max(newest.get(rule.rule_id, 0), rule.version)
-    current = [(where, rule) for where, rule in rows if rule.version == newest[rule.rule_id]]
-    for _, rule in current:
-        in_force[_subject(rule)].append(rule)
-    for where, rule in current:
-        if rule.valid_to is None:
-            continue
-        others = [other for other in in_force[_subject(rule)] if other is not rule]
-        if rule.valid_to < day:
-            if not any(other.valid_on(day) for other in others):
-                yield Problem(
-                    rule.rule_id, where, "expired", f"valid to {rule.valid_to}, and no row follows it"
-                )
-        elif rule.valid_to <= day + NOTICE:
-            after = rule.valid_to + timedelta(days=1)
-            if not any(other.valid_on(after) for other in others):
-                days = (rule.valid_to - day).days
-                text = f"expires in {days} days, on {rule.valid_to}, and no row follows it"
-                yield Problem(rule.rule_id, where, "expiring", text, "warning")
-
-
-def _subject(rule: Rule) -> Any:
-    grade = rule.params.get("grade")
-    return (rule.jurisdiction, rule.domain, rule.question, grade, rule.effect == "cover", rule.selector)
+def _expiry(rows: Iterable[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+    where = {rule.rule_id: place for place, rule in rows}
+    for ending in expiring(RuleSet(rule for _, rule in rows), day, NOTICE_DAYS):
+        rule = ending.rule
+        if ending.expired:
+            text = f"valid to {rule.valid_to}, and no row follows it"
+            yield Problem(rule.rule_id, where[rule.rule_id], "expired", text)
+        else:
+            text = f"expires in {ending.days} days, on {rule.valid_to}, and no row follows it"
+            yield Problem(rule.rule_id, where[rule.rule_id], "expiring", text, "warning")
 
 
 def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
@@ -191,7 +173,7 @@ def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
     for where, rule in rows:
         if rule.effect == "state" and "question" not in rule.params:
             continue  # facts beside each other; ladders are held against each other in cross_checks
-        for there, other in together[_subject(rule)]:
+        for there, other in together[subject(rule)]:
             if rule.rule_id == other.rule_id or not meet(rule, other) or _alike(rule, other):
                 continue
             known = other.rule_id in rule.conflicts_with or rule.rule_id in other.conflicts_with
@@ -200,7 +182,7 @@ def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
             text += f": {proof}" if proof else "; no test vector tells them apart"
             severity: Literal["error", "warning"] = "error" if proof and not known else "warning"
             yield Problem(rule.rule_id, where, "overlap", text, severity)
-        together[_subject(rule)].append((where, rule))
+        together[subject(rule)].append((where, rule))
 
 
 def _alike(one: Rule, other: Rule) -> bool:

@@ -29,7 +29,7 @@ MAX_ROWS = 200_000
 ROWS_FORMAT = "rule-rows"
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_TAGS = {"{compare}", "{all}", "{any}", "{not}"}
+TAGS = {"{compare}", "{all}", "{any}", "{not}"}
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ def parse(entry: Any, *, where: str) -> Rule:
         rule_id = entry.get("rule_id") if isinstance(entry, dict) else None
         named = f"rule {rule_id!r}: " if isinstance(rule_id, str) else ""
         faults = [
-            ".".join(str(part) for part in item["loc"] if part not in _TAGS)
+            ".".join(str(part) for part in item["loc"] if part not in TAGS)
             + ": "
             + item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_url=False)[:8]
@@ -345,20 +345,22 @@ def _row_toml(row: dict[str, Any]) -> str:
         if name in _DAYS:
             lines.append(f"{name} = {value}")
         elif name == "test_vectors":
-            lines += [f"{name} = [", *(f"  {_toml(vector)}," for vector in value), "]"]
+            lines += [f"{name} = [", *(f"  {toml_value(vector)}," for vector in value), "]"]
         else:
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A plain value as TOML writes it in one line."""
     if isinstance(value, dict):
         inner = ", ".join(
-            f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()
+            f"{key if _BARE.fullmatch(key) else toml_value(key)} = {toml_value(item)}"
+            for key, item in value.items()
         )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
