@@ -44,6 +44,9 @@ On = Annotated[str, typer.Option("--on", help="Where work runs: inline or proces
 Passphrase = Annotated[
     bool, typer.Option("--passphrase", help="Ask for the key's passphrase (or take RECORE_PASSPHRASE).")
 ]
+IssuerDocuments = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="DID document of a did:web issuer.")
+]
 RulesFolder = Annotated[
     Path | None, typer.Option("--rules", metavar="DIR", help="Rule tables (default: the shipped rows).")
 ]
@@ -175,10 +178,18 @@ def appraise(
             metavar="DOMAIN", help="Sign as did:web:DOMAIN; `recore key show --web` prints its document."
         ),
     ] = None,
+    signed_rules: Annotated[
+        Path | None,
+        typer.Option(
+            "--signed-rules", metavar="FILE", help="Signed statement about the rules, to carry along."
+        ),
+    ] = None,
 ) -> None:
     """Run a case, grade it, and write the report and the signed passport bundle."""
     with _progress("appraise") as progress:
-        document = _appraise(case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress, web)
+        document = _appraise(
+            case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress, web, signed_rules
+        )
     _print_json(document) if json_ else _print_appraisal(document)
 
 
@@ -199,21 +210,16 @@ def verify(
     issuer: Annotated[
         str | None, typer.Option(metavar="DID", help="The issuer you expect; any other key fails.")
     ] = None,
-    issuer_document: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="DID document of a did:web issuer.")
-    ] = None,
+    issuer_document: IssuerDocuments = None,
     json_: Json = False,
 ) -> None:
     """Check a passport bundle, offline; exit 0 only if every check up to the level holds."""
-    from recore import jsonio
     from recore.passport import verify as check
 
-    if issuer is not None and not issuer.startswith("did:"):
-        raise BadInput(f"{issuer!r}", where="--issuer", right="a DID as in did:key:z6Mk… is wanted")
-    documents = tuple(jsonio.loads(path.read_bytes(), where=str(path)) for path in issuer_document or [])
+    expected, documents = _did(issuer), _documents(issuer_document)
     with _progress("verify") as progress:
         result = check(
-            bundle, level, now=_now(), issuer_documents=documents, expected_issuer=issuer, progress=progress
+            bundle, level, now=_now(), issuer_documents=documents, expected_issuer=expected, progress=progress
         )
     _print_json(result.json()) if json_ else _print_verification(result)
     raise typer.Exit(0 if result.ok else 1)
@@ -322,6 +328,73 @@ def rules_import(
     _say(f"recore: {len(found.rows)} rows; recore rules check {folder} tells whether they are sound")
 
 
+@rules_app.command("sign")
+def rules_sign(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: the shipped rows.")] = None,
+    key: Annotated[str, typer.Option(help="Name of the signing key.")] = "default",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: rules.signed.json in DIR or here.")
+    ] = None,
+    passphrase: Passphrase = False,
+    web: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Sign as did:web:DOMAIN.")] = None,
+    json_: Json = False,
+) -> None:
+    """Sign a rule set: a statement over its digest and that of every row."""
+    from recore import jsonio, rules
+    from recore.atomic import write_bytes
+    from recore.passport import sign_rules
+    from recore.passport.rule_statement import FILE
+
+    found = rules.load(folder)
+    signing_key = _signing_key(key, passphrase)
+    statement = sign_rules(found, signing_key.at_web(web) if web else signing_key, now=_now())
+    beside = folder if folder is not None and folder.is_dir() else Path()
+    path = out or beside / FILE
+    write_bytes(path, jsonio.canonical(statement))
+    about = {
+        "file": str(path),
+        "issuer": statement["issuer"],
+        "digest": found.digest,
+        "rows": len(found.rows),
+    }
+    _print_json(about) if json_ else print(path)
+
+
+@rules_app.command("verify")
+def rules_verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Statement as `sign` writes.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Rule tables to hold against it.")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option(metavar="DID", help="The issuer you expect; any other key fails.")
+    ] = None,
+    issuer_document: IssuerDocuments = None,
+    json_: Json = False,
+) -> None:
+    """Check a signed statement about rules, and the rules in DIR against it; exit 0 only if all holds."""
+    from recore import rules
+    from recore.passport import verify_rules
+
+    checks = verify_rules(
+        file.read_bytes(),
+        None if folder is None else rules.load(folder),
+        now=_now(),
+        expected_issuer=_did(issuer),
+        issuer_documents=_documents(issuer_document),
+        where=file.name,
+    )
+    ok = all(check.ok for check in checks)
+    if json_:
+        _print_json({"ok": ok, "checks": [check.json() for check in checks]})
+    else:
+        for check in checks:
+            print(visible(f"{'holds' if check.ok else 'FAILS'}  {check.name}: {check.reason}"))
+        if folder is None:
+            print("the rows themselves were not compared: give their folder")
+    raise typer.Exit(0 if ok else 1)
+
+
 @rules_app.command("schema")
 def rules_schema() -> None:
     """Print the JSON Schema of a rule row."""
@@ -367,8 +440,9 @@ def _appraise(
     passphrase: bool,
     progress: Progress | None,
     web: str | None = None,
+    signed_rules: Path | None = None,
 ) -> dict[str, Any]:
-    from recore import rules
+    from recore import jsonio, rules
     from recore.appraisal.case import appraise as work
     from recore.appraisal.case import load_case
     from recore.appraisal.report import render
@@ -382,6 +456,7 @@ def _appraise(
     if web is not None:
         signing_key = signing_key.at_web(web)
     day = _day(as_of) if as_of else case.grade.as_of or now.date()
+    statement = jsonio.loads(signed_rules.read_bytes(), where=str(signed_rules)) if signed_rules else None
     with redirect_stdout(sys.stderr), executor(on) as pool:
         appraisal = work(case, open_evidence, rules.load(), day, executor=pool, progress=progress)
     if progress:
@@ -389,7 +464,7 @@ def _appraise(
     out.mkdir(parents=True, exist_ok=True)
     # both are made whole beside their places first, so that a kill leaves no passport beside another's report
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-", ignore_cleanup_errors=True) as new:
-        bundle = issue(appraisal, signing_key, Path(new) / "passport.zip", now=now)
+        bundle = issue(appraisal, signing_key, Path(new) / "passport.zip", now=now, rule_statement=statement)
         report = render(appraisal, issuer=signing_key.did, bundle_sha256=bundle.sha256)
         write_bytes(Path(new) / "report.html", report.encode())
         (out / "report.html").unlink(missing_ok=True)
@@ -426,6 +501,18 @@ def _signing_key(name: str, passphrase: bool) -> SigningKey:
         _say(f"recore: made your signing key {key.did}")
         return key
     return load_key(name, passphrase=_secret(passphrase))
+
+
+def _did(issuer: str | None) -> str | None:
+    if issuer is not None and not issuer.startswith("did:"):
+        raise BadInput(f"{issuer!r}", where="--issuer", right="a DID as in did:key:z6Mk… is wanted")
+    return issuer
+
+
+def _documents(paths: list[Path] | None) -> tuple[Any, ...]:
+    from recore import jsonio
+
+    return tuple(jsonio.loads(path.read_bytes(), where=str(path)) for path in paths or [])
 
 
 def _secret(wanted: bool, *, confirm: bool = False) -> bytes | None:

@@ -37,6 +37,7 @@ class Appraisal:
     artifacts: dict[str, bytes]  # by SHA-256
     grade: Grade
     rules: RuleSet  # the rows that were considered
+    rule_set: RuleSet  # all rows there were, in force or not
 
 
 def appraise(
@@ -102,6 +103,7 @@ def appraise(
         },
         grade=verdict,
         rules=rules.only(verdict.used_rules),
+        rule_set=rules,
     )
 
 

@@ -24,13 +24,14 @@ from recore.atomic import replacing
 from recore.errors import BadInput
 
 PASSPORT = "passport.json"
+RULE_SET = "rule-set.json"
 MAX_ENTRIES = 50_000
 MAX_JSON = 64 * 2**20  # bytes of one JSON part
 MAX_JSON_TOTAL = 512 * 2**20
 CHUNK = 4 * 2**20
 _LIMIT16, _LIMIT32 = 0xFFFF, 0xFFFFFFFF
 _NAMES = re.compile(
-    r"passport\.json|attestations/[a-z0-9][a-z0-9._-]{0,63}\.dsse|evidence/[0-9a-f]{64}"
+    r"passport\.json|rule-set\.json|attestations/[a-z0-9][a-z0-9._-]{0,63}\.dsse|evidence/[0-9a-f]{64}"
     r"|rules/[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[1-9][0-9]{0,9}\.json|contexts/[a-z0-9][a-z0-9.-]{0,63}\.jsonld"
 )
 _LOCAL = struct.Struct("<4s5H3I2H")

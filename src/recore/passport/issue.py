@@ -13,6 +13,7 @@ from recore.errors import BadInput
 from recore.model.identity import aliases, machine_urn
 from recore.passport import attestation, bundle, credential
 from recore.passport.keys import SigningKey
+from recore.passport.rule_statement import read_statement
 from recore.passport.shape import CONTEXT_FILE
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def issue(
     *,
     now: datetime,
     valid_until: datetime | None = None,
+    rule_statement: dict[str, Any] | None = None,
 ) -> IssuedBundle:
     """Sign an appraisal and write its passport bundle.
 
@@ -48,10 +50,11 @@ def issue(
     out : file to write; one that exists is replaced
     now : time of issue, with its zone
     valid_until : end of validity, where the issuer wants one
+    rule_statement : signed statement about the whole rule set (`rule_statement.sign_rules`), to be carried along
 
     Raises
     ------
-    BadInput : something of the appraisal lies in the future, or a raw file changed since it was read
+    BadInput : the statement is about another rule set, something of the appraisal lies in the future, or a raw file changed since it was read
     """
     _not_ahead(appraisal, now, valid_until)
     statements = {
@@ -65,7 +68,8 @@ def issue(
         for step in appraisal.case.step
     }
     rows = rule_files(appraisal)
-    claims = subject(appraisal, statements, rows)
+    signed_rules = _signed_rules(appraisal, rule_statement)
+    claims = subject(appraisal, statements, rows, signed_rules)
     machine = appraisal.case.machine
     document, data = credential.sign(
         claims, f"{machine.maker} {machine.model} {machine.serial}", key, now=now, valid_until=valid_until
@@ -75,6 +79,7 @@ def issue(
         _part(CONTEXT_FILE, credential.own_context()),
         *(_part(attestation.file_name(step), statement) for step, statement in statements.items()),
         *(_part(name, text) for name, (_, text) in rows.items()),
+        *([_part(bundle.RULE_SET, signed_rules)] if signed_rules else []),
     ]
     raw = {
         f"evidence/{sha256}": bundle.Part(f"evidence/{sha256}", file.size, file.path, sha256)
@@ -107,11 +112,31 @@ def rule_files(appraisal: Appraisal) -> dict[str, tuple[dict[str, Any], bytes]]:
     return found
 
 
+def _signed_rules(appraisal: Appraisal, statement: dict[str, Any] | None) -> bytes:
+    """Canonical bytes of a statement about the rules of an appraisal; empty where there is none."""
+    if statement is None:
+        return b""
+    data = jsonio.canonical(statement)
+    if read_statement(data, where="rule_statement")[0].digest != appraisal.rule_set.digest:
+        raise BadInput(
+            "speaks of another rule set than the one in force",
+            where="rule_statement",
+            right="sign the rules again with `recore rules sign`",
+        )
+    return data
+
+
 def subject(
-    appraisal: Appraisal, statements: dict[str, bytes], rows: dict[str, tuple[dict[str, Any], bytes]]
+    appraisal: Appraisal,
+    statements: dict[str, bytes],
+    rows: dict[str, tuple[dict[str, Any], bytes]],
+    signed_rules: bytes = b"",
 ) -> dict[str, Any]:
     """What the credential claims: machine, case, findings, grade, and the digest of all they rest on."""
     case = appraisal.case
+    whole: dict[str, Any] = {"digest": appraisal.rule_set.digest, "rows": len(appraisal.rule_set.rows)}
+    if signed_rules:
+        whole["statement"] = hashlib.sha256(signed_rules).hexdigest()
     return {
         "id": machine_urn(case.machine.maker, case.machine.model, case.machine.serial),
         "type": "RecoreMachine",
@@ -142,6 +167,7 @@ def subject(
                 }
                 for _, (row, text) in sorted(rows.items())
             ],
+            "set": whole,
         },
         "evidence": evidence_rows(appraisal),
         "artifacts": [

@@ -29,8 +29,9 @@ from recore.method import Method, Progress, compare, said
 from recore.model.case import Case, Step
 from recore.passport.artifact import differences
 from recore.passport.bundle import Bundle
+from recore.passport.checklist import Check
 from recore.passport.issue import raw_evidence
-from recore.passport.verify import Check, Contents, contents_of, findings_of, rule_set
+from recore.passport.verify import Contents, contents_of, findings_of, rule_set
 from recore.quantity import Quantity
 from recore.registry import registry
 

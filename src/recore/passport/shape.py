@@ -130,9 +130,20 @@ class RuleRow(_Closed):
     sha256: Sha256
 
 
+class WholeRuleSet(_Closed):
+    """The rule set that was in force, used rows and others; `statement` is the SHA-256 of the signed file."""
+
+    digest: Sha256
+    rows: Annotated[int, Field(ge=1)]
+    statement: Sha256 | None = None
+
+
 class Rules(_Closed):
+    """The rows that were used, and, since passports carry it, the set they are from."""
+
     digest: Sha256
     rows: list[RuleRow]
+    set: WholeRuleSet | None = None
 
 
 class Subject(_Closed):

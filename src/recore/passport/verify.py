@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +24,7 @@ from recore.method import Progress
 from recore.model.identity import aliases, machine_urn
 from recore.passport import attestation, bundle, credential
 from recore.passport.bundle import Bundle
+from recore.passport.checklist import Check, Checklist
 from recore.passport.did import resolve
 from recore.passport.issue import plain, raw_evidence, rule_file_name
 from recore.passport.shape import CONTEXT_FILE, Envelope, Passport
@@ -35,19 +36,6 @@ if TYPE_CHECKING:
 LEVELS = ("L0", "L1", "L2", "L3", "L4")
 CLOCK_SKEW = timedelta(minutes=5)
 NO_LOG = "this version of the bundle carries no transparency log; time and order rest on the issuer's word"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was checked: it holds, it fails, or (None) it could not be decided."""
-
-    level: str
-    name: str
-    ok: bool | None
-    reason: str
-
-    def json(self) -> dict[str, Any]:
-        return {"level": self.level, "name": self.name, "ok": self.ok, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -99,29 +87,11 @@ class Contents:
     context: bytes
     rows: dict[str, bytes]  # rule rows by file name
     case: Case
+    rule_statement: bytes = b""  # signed statement about the whole rule set, where the issuer carries one
 
     @property
     def passport(self) -> Passport:
         return self.parsed.passport
-
-
-class _Log:
-    """The checks made so far."""
-
-    def __init__(self) -> None:
-        self.checks: list[Check] = []
-
-    def hold(self, level: str, name: str, check: Callable[[], str]) -> bool:
-        """Make one check; its text says what holds, and bad input says what does not."""
-        try:
-            self.checks.append(Check(level, name, True, check()))
-        except BadInput as error:
-            self.checks.append(Check(level, name, False, str(error)))
-        return self.checks[-1].ok is True
-
-    @property
-    def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
 
 
 def verify(
@@ -156,7 +126,7 @@ def verify(
     """
     moment = _arguments(level, now, budget_s, memory)
     asked = LEVELS[: LEVELS.index(level) + 1]
-    log = _Log()
+    log = Checklist()
     left_out = {"L2": NO_LOG} if "L2" in asked else {}
     opened: Bundle | None
     try:
@@ -222,7 +192,7 @@ def contents_of(box: Bundle) -> Contents:
     ------
     BadInput : the first part that is wrong
     """
-    log = _Log()
+    log = Checklist()
     found = _shape(box, log)
     if found is None:
         raise BadInput(log.checks[-1].reason)
@@ -232,7 +202,7 @@ def contents_of(box: Bundle) -> Contents:
 # ---- L0: shape -------------------------------------------------------------------------------------
 
 
-def _shape(box: Bundle, log: _Log) -> Contents | None:
+def _shape(box: Bundle, log: Checklist) -> Contents | None:
     parts: dict[str, bytes] = {}
 
     def container() -> str:
@@ -282,6 +252,8 @@ def _shape(box: Bundle, log: _Log) -> Contents | None:
             *(rule_file_name(row.rule_id, row.version) for row in claims.rules.rows),
             *(f"evidence/{row.sha256}" for row in [*claims.evidence, *claims.artifacts]),
         }
+        if claims.rules.set is not None and claims.rules.set.statement is not None:
+            wanted.add(bundle.RULE_SET)
         if missing := sorted(wanted - box.entries.keys()):
             raise BadInput(f"{_few(missing)} missing", where=box.path.name, right="get the bundle again")
         if strange := sorted(box.entries.keys() - wanted):
@@ -297,7 +269,7 @@ def _shape(box: Bundle, log: _Log) -> Contents | None:
     ):
         if not log.hold("L0", name, check):
             return None
-    return Contents(**read, context=parts[CONTEXT_FILE])
+    return Contents(**read, context=parts[CONTEXT_FILE], rule_statement=parts.get(bundle.RULE_SET, b""))
 
 
 def _few(names: Sequence[str]) -> str:
@@ -309,7 +281,7 @@ def _few(names: Sequence[str]) -> str:
 
 def _authenticity(
     contents: Contents,
-    log: _Log,
+    log: Checklist,
     now: datetime,
     documents: Iterable[dict[str, Any]],
     expected: str | None,
@@ -341,6 +313,9 @@ def _authenticity(
     if found:
         log.hold("L1", "statements", lambda: _statements(contents, found[0]))
     log.hold("L1", "rule rows", lambda: _rules(contents))
+    if passport.credentialSubject.rules.set is not None:
+        listed = list(documents)
+        log.hold("L1", "rule set", lambda: _whole_rule_set(contents, listed, now))
 
 
 def _validity(passport: Passport, now: datetime) -> str:
@@ -470,6 +445,26 @@ def _rules(contents: Contents) -> str:
     return f"{len(claims.rows)} rows with the digests the passport names"
 
 
+def _whole_rule_set(contents: Contents, documents: Sequence[dict[str, Any]], now: datetime) -> str:
+    """The set that was in force: named by its digest, and signed where the issuer carries a statement."""
+    claims = contents.passport.credentialSubject.rules
+    whole = claims.set
+    assert whole is not None
+    if whole.rows < len(claims.rows) or (whole.rows == len(claims.rows) and whole.digest != claims.digest):
+        raise BadInput("the whole rule set does not hold the rows that were used", where="rules")
+    named = f"{len(claims.rows)} of {whole.rows} rows of the set {whole.digest[:12]}…"
+    if whole.statement is None:
+        return named
+    if hashlib.sha256(contents.rule_statement).hexdigest() != whole.statement:
+        raise BadInput("is not the statement the passport names (digest)", where=bundle.RULE_SET)
+    from recore.passport.rule_statement import check_signature, read_statement, speaks_of
+
+    statement, document = read_statement(contents.rule_statement, where=bundle.RULE_SET)
+    speaks_of(statement, whole.digest, ((row.rule_id, row.version, row.sha256) for row in claims.rows))
+    said = check_signature(document, documents=documents, now=now)
+    return f"{named}, signed by {statement.issuer} ({said})"
+
+
 def rule_set(contents: Contents) -> RuleSet:
     """The rule rows of a bundle."""
     from recore.rules import RuleSet
@@ -480,7 +475,7 @@ def rule_set(contents: Contents) -> RuleSet:
 # ---- L3: the files ---------------------------------------------------------------------------------
 
 
-def _digests(box: Bundle, contents: Contents, log: _Log) -> None:
+def _digests(box: Bundle, contents: Contents, log: Checklist) -> None:
     claims = contents.passport.credentialSubject
     seen: dict[str, str] = {}
 
