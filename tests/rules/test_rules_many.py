@@ -116,6 +116,8 @@ def rows(draw: st.DrawFn, number: int) -> dict[str, Any]:
         if draw(st.booleans()):
             params["includes"] = draw(st.lists(st.sampled_from(PLACES), max_size=2))
         if draw(st.booleans()):
+            params["together"] = draw(st.lists(st.sampled_from(["r0.0", "r1.1", "lost"]), max_size=2))
+        if draw(st.booleans()):
             document = {}
     elif effect == "document":
         params, document = {**params, "document": "coc"}, draw(st.sampled_from([{}, document]))

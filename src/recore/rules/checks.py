@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recore.errors import BadInput
-from recore.rules.cross_checks import cross_checks, meet
+from recore.rules.cover_checks import may_meet, meet
+from recore.rules.cross_checks import cross_checks
 from recore.rules.expiry import expiring, subject
 from recore.rules.judge import UNVERIFIED
 from recore.rules.predicate import Verdict
@@ -168,21 +169,27 @@ def _expiry(rows: Iterable[tuple[str, Rule]], day: date) -> Iterator[Problem]:
 
 
 def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
-    """Rows of one question, for the same things, valid together, that say different things."""
+    """Rows of one question, for some same things, valid together, that say different things."""
     together: dict[Any, list[tuple[str, Rule]]] = defaultdict(list)
     for where, rule in rows:
         if rule.effect == "state" and "question" not in rule.params:
             continue  # facts beside each other; ladders are held against each other in cross_checks
-        for there, other in together[subject(rule)]:
+        about = subject(rule)[:-1]
+        for there, other in together[about]:
             if rule.rule_id == other.rule_id or not meet(rule, other) or _alike(rule, other):
+                continue
+            same = rule.selector == other.selector
+            if not same and (rule.effect == "cover" or not may_meet(rule.selector, other.selector)):
                 continue
             known = other.rule_id in rule.conflicts_with or rule.rule_id in other.conflicts_with
             proof = _disagreement(rule, other)
+            if not same and not proof:
+                continue
             text = f"overlaps {other.rule_id} ({there}) from {max(rule.valid_from, other.valid_from)} on"
             text += f": {proof}" if proof else "; no test vector tells them apart"
             severity: Literal["error", "warning"] = "error" if proof and not known else "warning"
             yield Problem(rule.rule_id, where, "overlap", text, severity)
-        together[subject(rule)].append((where, rule))
+        together[about].append((where, rule))
 
 
 def _alike(one: Rule, other: Rule) -> bool:
@@ -192,6 +199,8 @@ def _alike(one: Rule, other: Rule) -> bool:
 def _disagreement(one: Rule, other: Rule) -> str:
     charges = one.effect == other.effect == "charge"
     for vector in (*one.test_vectors, *other.test_vectors):
+        if any(rule.selector.match(vector.given).verdict is Verdict.FAIL for rule in (one, other)):
+            continue
         verdicts = {rule.rule_id: rule.answer(vector.given, vector.date).verdict for rule in (one, other)}
         if set(verdicts.values()) == {Verdict.PASS, Verdict.FAIL}:
             return (

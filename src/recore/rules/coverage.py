@@ -3,7 +3,8 @@
 A cover row says which questions a verdict needs; its `params.questions` name domains ('age') or the
 `params.question` of single rows ('document:coc'). No valid cover row, or a question without a valid row, is
 unknown. A row that objects is heard although no cover row asks for its question. `params.includes` of a cover
-row names jurisdictions whose rows count as well, such as a customs union.
+row names jurisdictions whose rows count as well, such as a customs union. `params.together` names cover rows that
+belong with it: where one of them is not in force, the questions asked are not all of them, and there is no pass.
 """
 
 from __future__ import annotations
@@ -112,6 +113,10 @@ def decide(
         for question, by in asked.items()
         if not any(_in_force(rule, question, facts, day) for rule in here)
     ]
+    answers += [
+        Answer(f"coverage:{name}", Judgement(Verdict.UNKNOWN, (), lost_cover(name, day), ()), tuple(by))
+        for name, by in lost_covers(known, covers, day).items()
+    ]
     missing = [path for answer in answers for path in answer.judgement.missing]
     missing += [f"rule row: {a.question}" for a in answers if not a.judgement.reasons]
     verdicts = {answer.judgement.verdict for answer in answers}
@@ -176,6 +181,23 @@ def answers_question(rule: Rule, question: str, day: date) -> bool:
 def no_row(question: str, day: date) -> str:
     """What is said where nothing answers a question."""
     return f"no rule row in force on {day} answers the question {question!r}"
+
+
+def lost_covers(known: RuleSet, covers: tuple[Rule, ...], day: date) -> dict[str, list[Rule]]:
+    """Cover rows that belong with those that hold and are not in force, and who names them."""
+    named: dict[str, list[Rule]] = {}
+    for cover in covers:
+        for name in cover.params.get("together", ()):
+            named.setdefault(str(name), []).append(cover)
+    if not named:
+        return named
+    valid = {rule.rule_id for rule in known.rows if rule.rule_id in named and rule.valid_on(day)}
+    return {name: by for name, by in named.items() if name not in valid}
+
+
+def lost_cover(name: str, day: date) -> str:
+    """What is said where a cover row that belongs with another is lost."""
+    return f"the cover row {name} is not in force on {day}: not all questions are asked"
 
 
 def cited(rule: Rule) -> str:

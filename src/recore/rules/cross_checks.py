@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal
 
 from recore.errors import BadInput
 from recore.rules.charge import BASES, DOMAIN, Charge, plain
-from recore.rules.coverage import DOMAINS
+from recore.rules.cover_checks import Found, around, cover_checks, meet, reaches
 from recore.rules.ladder import DOMAIN as LADDER
 from recore.rules.ladder import plain_word
 from recore.rules.row import Rule
 
-Found = tuple[Rule, str, str, Literal["error", "warning", "note"]]
 _HIGH_RATE = Decimal(3)
-_KNOWN = {*DOMAINS, "finance", DOMAIN, "vat_refund"}
 
 
 def cross_checks(rows: Sequence[Rule]) -> Iterator[Found]:
@@ -26,32 +23,11 @@ def cross_checks(rows: Sequence[Rule]) -> Iterator[Found]:
     ----------
     rows : newest version of each row
     """
-    near = _near(rows)
+    reach = reaches(rows)
     yield from _ages(rows)
-    yield from _unanswered(rows, near)
-    yield from _charges(rows, near)
+    yield from cover_checks(rows, reach)
+    yield from _charges(rows, around(reach))
     yield from _ladders(rows)
-
-
-def _near(rows: Sequence[Rule]) -> Mapping[str, set[str]]:
-    """Jurisdictions whose rows may count together: '*', what one includes, and what includes it."""
-    included: dict[str, set[str]] = defaultdict(set)
-    for rule in rows:
-        if rule.effect == "cover":
-            included[rule.jurisdiction].update(rule.params.get("includes", ()))
-    near: dict[str, set[str]] = {}
-    for place in {rule.jurisdiction for rule in rows}:
-        reach, new = {place}, [place]
-        while new:
-            more = included.get(new.pop(), set()) - reach
-            reach |= more
-            new += more
-        near[place] = reach
-    around = {place: set(reach) | {"*"} for place, reach in near.items()}
-    for place, reach in near.items():
-        for other in reach & around.keys():
-            around[other].add(place)
-    return around
 
 
 def _ages(rows: Sequence[Rule]) -> Iterator[Found]:
@@ -59,29 +35,6 @@ def _ages(rows: Sequence[Rule]) -> Iterator[Found]:
         if rule.domain == "age" and "age_years" in rule.reads and "age_basis" not in rule.params:
             text = "reads age_years without params.age_basis; the choice of it decides who is too old"
             yield rule, "age-basis", text, "warning"
-
-
-def _unanswered(rows: Sequence[Rule], near: Mapping[str, set[str]]) -> Iterator[Found]:
-    answered: dict[str, set[str]] = defaultdict(set)
-    for rule in rows:
-        if rule.effect not in ("cover", "warn", "grade"):
-            answered[rule.domain].add(rule.jurisdiction)
-            answered[rule.question].add(rule.jurisdiction)
-    for rule in rows:
-        if rule.effect != "cover" or rule.domain != "coverage":
-            continue
-        open_ = [name for name in rule.params["questions"] if not answered[name] & near[rule.jurisdiction]]
-        strange = [name for name in open_ if name not in _KNOWN and not answered[name]]
-        if strange:
-            yield (
-                rule,
-                "unanswered",
-                f"asks {', '.join(map(repr, strange))}, which no row anywhere answers",
-                "warning",
-            )
-        if gaps := [name for name in open_ if name not in strange]:
-            text = f"asks {', '.join(gaps)}, which no row here answers: the verdict is never pass"
-            yield rule, "unanswered", text, "note"
 
 
 def _charges(rows: Sequence[Rule], near: Mapping[str, set[str]]) -> Iterator[Found]:
@@ -103,18 +56,28 @@ def _charges(rows: Sequence[Rule], near: Mapping[str, set[str]]) -> Iterator[Fou
     named: dict[str, list[tuple[Rule, Charge]]] = defaultdict(list)
     for rule, charge in read:
         named[charge.key].append((rule, charge))
+    counted: dict[str, set[str]] = defaultdict(set)
+    for rule in rows:
+        names = rule.params.get("charges")
+        if rule.effect in ("cover", "state") and isinstance(names, list):
+            counted[rule.jurisdiction].update(plain(str(name)) for name in names)
     for rule, charge in read:
+        gaps = {name for place in near[rule.jurisdiction] for name in counted[place]}
         for name in dict.fromkeys(plain(name) for _, name in charge.base):
-            yield from _base(rule, charge, name, named[name], near[rule.jurisdiction])
+            yield from _base(rule, charge, name, named[name], near[rule.jurisdiction], name in gaps)
 
 
 def _base(
-    rule: Rule, charge: Charge, name: str, named: list[tuple[Rule, Charge]], near: set[str]
+    rule: Rule, charge: Charge, name: str, named: list[tuple[Rule, Charge]], near: set[str], counted: bool
 ) -> Iterator[Found]:
     if name in BASES:
         return
     here = [(other, stated) for other, stated in named if other.jurisdiction in near]
-    if not here:
+    if not here and counted:
+        # a list of charges counts it among the charges, so that every total waits for it openly
+        text = f"the base of {charge.name} names {name!r}, known to be charged and stated by no row: no total"
+        yield rule, "base", text, "note"
+    elif not here:
         yield rule, "base", f"the base of {charge.name} names {name!r}, which no row states", "error"
     for other, stated in here:
         if stated.order >= charge.order and meet(rule, other):
@@ -143,10 +106,3 @@ def _ladders(rows: Sequence[Rule]) -> Iterator[Found]:
             if there != rank and meet(rule, other):
                 text = f"{word!r} is {rank} here and {there} in {other.rule_id}: it has no rank"
                 yield rule, "ladder", text, "error"
-
-
-def meet(one: Rule, other: Rule) -> bool:
-    """Whether two rows are in force on some common day."""
-    return (one.valid_to is None or other.valid_from <= one.valid_to) and (
-        other.valid_to is None or one.valid_from <= other.valid_to
-    )

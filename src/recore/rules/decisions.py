@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recore.rules.coverage import Decision, cited, decide, no_row
+from recore.rules.coverage import Decision, cited, decide
 from recore.rules.fact_columns import Codes, Column, grouped
 from recore.rules.predicate import Verdict
 from recore.rules.row import Rule
@@ -46,6 +46,15 @@ class Question:
     place: NDArray[np.int64]
 
 
+class Unanswered(NamedTuple):
+    """A question that nothing answers: what is said of it, the cover rows that ask, and for which machines."""
+
+    name: str
+    text: str
+    covers: list[Rule]
+    there: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Share:
     """Machines that one jurisdiction covers by the same rows."""
@@ -53,9 +62,8 @@ class Share:
     jurisdiction: str
     machines: Codes
     covers: tuple[Rule, ...]
-    asked: dict[str, list[Rule]]
     questions: list[Question]
-    unanswered: list[tuple[str, NDArray[np.bool_]]]
+    unanswered: list[Unanswered]
     warnings: list[RowClasses]
 
     def verdicts(self) -> NDArray[np.int8]:
@@ -65,8 +73,8 @@ class Share:
             verdict = question.verdict[question.codes]
             failed |= verdict == CODE[Verdict.FAIL]
             unknown |= verdict == CODE[Verdict.UNKNOWN]
-        for _, there in self.unanswered:
-            unknown |= there
+        for item in self.unanswered:
+            unknown |= item.there
         found = np.where(
             failed, CODE[Verdict.FAIL], np.where(unknown, CODE[Verdict.UNKNOWN], CODE[Verdict.PASS])
         )
@@ -75,7 +83,7 @@ class Share:
     def missing(self) -> Column:
         """Missing facts and rows of every machine, in the order that `decide` gives them."""
         parts = [(question.codes, len(question.verdict)) for question in self.questions]
-        parts += [(there.astype(np.int64), 2) for _, there in self.unanswered]
+        parts += [(item.there.astype(np.int64), 2) for item in self.unanswered]
         group = grouped(parts, len(self.machines))
         lists = []
         for at in group.first.tolist():
@@ -86,7 +94,7 @@ class Share:
                 if question.missing[code]
             ]
             names = [path for _, paths in sorted(heard) for path in paths]
-            names += [f"rule row: {name}" for name, there in self.unanswered if there[at]]
+            names += [f"rule row: {item.name}" for item in self.unanswered if item.there[at]]
             if not self.covers:
                 names.append(f"rule row: coverage of {self.jurisdiction}")
             lists.append(tuple(dict.fromkeys(names)))
@@ -186,20 +194,14 @@ class _Lines:
             for number, row in enumerate(question.rows):
                 self._row(share, row, question.name, here, country, question.place[question.codes], number)
         after = np.full(len(share.machines), _AFTER, np.int64)
-        for number, (name, there) in enumerate(share.unanswered):
+        for number, (name, said, covers, there) in enumerate(share.unanswered):
             machines = share.machines[there & here]
-            text = np.full(len(machines), self._text(no_row(name, self.engine.day)))
+            text, verdict = (
+                np.full(len(machines), code) for code in (self._text(said), CODE[Verdict.UNKNOWN])
+            )
             order = after[there & here] * _ROWS + number
-            for cover in share.asked[name]:
-                self._block(
-                    machines,
-                    country,
-                    name,
-                    cover,
-                    np.full(len(machines), CODE[Verdict.UNKNOWN]),
-                    text,
-                    order,
-                )
+            for cover in covers:
+                self._block(machines, country, name, cover, verdict, text, order)
         for number, row in enumerate(share.warnings):
             self._row(share, row, row.rule.question, here, country, after + 1, number)
 

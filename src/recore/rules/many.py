@@ -20,8 +20,17 @@ import numpy as np
 import pyarrow as pa
 
 from recore.errors import BadInput
-from recore.rules.coverage import DECIDING, DOMAINS, answers_question, covering, settled
-from recore.rules.decisions import ABSENT, CODE, Decisions, Question, Share
+from recore.rules.coverage import (
+    DECIDING,
+    DOMAINS,
+    answers_question,
+    covering,
+    lost_cover,
+    lost_covers,
+    no_row,
+    settled,
+)
+from recore.rules.decisions import ABSENT, CODE, Decisions, Question, Share, Unanswered
 from recore.rules.fact_columns import Codes, FactColumns, grouped
 from recore.rules.row import Rule
 from recore.rules.row_classes import Engine, RowClasses
@@ -120,7 +129,7 @@ def _share(
             row = engine.of(rule)
             if row.concerned.any():
                 rows.setdefault((rule.domain, rule.question), []).append((place, row))
-    unanswered = []
+    unanswered: list[Unanswered] = []
     for question in asked:
         there = np.zeros(len(machines), np.bool_)
         for rule in here:
@@ -128,14 +137,17 @@ def _share(
                 row = engine.of(rule)
                 there |= row.concerned[row.codes[machines]]
         if not there.all():
-            unanswered.append((question, ~there))
+            unanswered.append(Unanswered(question, no_row(question, engine.day), asked[question], ~there))
+    for name, by in lost_covers(engine.rules, covers, engine.day).items():
+        every = np.ones(len(machines), np.bool_)
+        unanswered.append(Unanswered(f"coverage:{name}", lost_cover(name, engine.day), by, every))
     warnings = [
         engine.of(rule)
         for rule in here
         if rule.effect == "warn" and rule.domain in domains and rule.valid_on(engine.day)
     ]
     questions = [_question(engine, machines, name, group) for (_, name), group in rows.items()]
-    return Share(jurisdiction, machines, covers, asked, questions, unanswered, warnings)
+    return Share(jurisdiction, machines, covers, questions, unanswered, warnings)
 
 
 def _question(engine: Engine, machines: Codes, name: str, rows: list[tuple[int, RowClasses]]) -> Question:

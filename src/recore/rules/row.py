@@ -211,8 +211,8 @@ class Rule(Strict):
     A predicate that reads `age_years` counts the age as `params.age_basis` says (see `rules.age`), unless the
     facts state it. A `document` row without a predicate asks for `evidence.<params.document>`.
 
-    `params` by effect: `grade` {question: "<subject>:<aspect>", grade: "A" … "E"}; `cover` {questions, optional?,
-    recommended?, findings?, letters?}; `warn` {question, fact?}; others belong to their own rooms.
+    `params` by effect: `grade` {question: "<subject>:<aspect>", grade: "A" … "E"}; `cover` {questions, includes?,
+    together?, optional?, recommended?, findings?, letters?}; `warn` {question, fact?}; others belong to their own rooms.
     """
 
     rule_id: RuleId
@@ -261,6 +261,10 @@ class Rule(Strict):
             isinstance(names, list) and names and all(isinstance(name, str) for name in names)
         ):
             raise ValueError("params.questions of a cover row is a list of questions")
+        for name in ("includes", "together") if self.effect == "cover" else ():
+            listed = self.params.get(name, [])
+            if not (isinstance(listed, list) and all(isinstance(item, str) for item in listed)):
+                raise ValueError(f"params.{name} of a cover row is a list of texts")
         return self
 
     @cached_property
