@@ -191,6 +191,7 @@ def cover(*questions: str, **changes: Any) -> dict[str, Any]:
         for ready, expect in ((True, "pass"), (False, "fail"))
     ]
     document = {
+        "rule_id": "vn.cover",
         "domain": "coverage",
         "effect": "cover",
         "selector": {},
@@ -198,7 +199,83 @@ def cover(*questions: str, **changes: Any) -> dict[str, Any]:
         "test_vectors": vectors,
         "params": {"questions": list(questions)},
     }
-    return row("vn.cover", **(document | changes))
+    return row(**(document | changes))
+
+
+def paper(name: str, **changes: Any) -> dict[str, Any]:
+    vectors = [
+        {"given": {"evidence": {name: there}}, "date": "2026-06-01", "expect": expect}
+        for there, expect in ((True, "pass"), (False, "fail"))
+    ]
+    params = {"document": name, "question": f"document:{name}"}
+    document = {
+        "rule_id": f"vn.{name}",
+        "domain": "document",
+        "effect": "document",
+        "selector": {},
+        "predicate": ...,
+    }
+    return row(**(document | {"params": params, "test_vectors": vectors} | changes))
+
+
+def counted(*names: str) -> dict[str, Any]:
+    params = {"charges": list(names), "question": "list"}
+    return levy("list", 1, domain="charge_coverage", effect="state", params=params)
+
+
+def test_cover_rows_that_cannot_meet_or_know_each_other_are_sound(tmp_path: Path) -> None:
+    apart = [
+        cover("age", selector={"hs": ["8429"]}),
+        cover("age", rule_id="other", selector={"hs": ["8701"], "family": ["truck"]}),
+    ]
+    assert found(tmp_path, row(), *apart) == []
+    both = [
+        cover("age", params={"questions": ["age"], "together": ["other"]}),
+        cover(
+            "age",
+            rule_id="other",
+            selector={"hs": ["84"]},
+            params={"questions": ["age"], "together": ["vn.cover"]},
+        ),
+    ]
+    assert found(tmp_path, row(), *both) == []
+    later = [
+        cover("age", valid_to="2026-06-30"),
+        cover(
+            "age",
+            rule_id="other",
+            valid_from="2026-07-01",
+            test_vectors=[dict(v, date="2026-08-01") for v in cover("age")["test_vectors"]],
+        ),
+    ]
+    assert found(tmp_path, row(), *later) == []
+
+
+def test_one_document_asked_by_its_domain_is_enough(tmp_path: Path) -> None:
+    assert found(tmp_path, paper("coc"), cover("document")) == []
+    assert found(tmp_path, paper("coc"), paper("soc"), cover("document:coc", "document:soc")) == []
+
+
+def test_disjoint_rows_and_vectors_of_others_are_no_overlap(tmp_path: Path) -> None:
+    strict = {"predicate": {"field": "age_years", "op": "<=", "value": 9}}
+    vectors = [
+        {"given": {"age_years": years, "hs": "8501"}, "date": "2026-06-01", "expect": expect}
+        for years, expect in ((9, "pass"), (10, "fail"))
+    ]
+    assert (
+        found(
+            tmp_path,
+            row(
+                test_vectors=[
+                    {"given": {"age_years": y, "hs": "8429"}, "date": "2026-06-01", "expect": e}
+                    for y, e in ((9, "pass"), (11, "fail"))
+                ]
+            ),
+            row("z", selector={}, **strict, test_vectors=vectors),
+        )
+        == []
+    )
+    assert found(tmp_path, row(), row("z", selector={"hs": ["8501"]}, **strict, test_vectors=vectors)) == []
 
 
 def test_ladders_side_by_side_are_sound(tmp_path: Path) -> None:
@@ -234,6 +311,13 @@ def test_charges_in_order_are_sound(tmp_path: Path) -> None:
         ([ladder("a", {"II": 2}), ladder("b", {"i i": 3})], ("b", "ladder", "error")),
         ([ladder("a", {"II": "2"})], ("a", "ladder", "error")),
         ([ladder("a", [2])], ("a", "ladder", "error")),
+        ([paper("coc"), paper("soc", rule_id="z"), cover("document:coc", "document")], ("z", "unasked", "warning")),
+        ([row(), paper("coc"), cover("age")], ("vn.coc", "unasked", "warning")),
+        ([row(), cover("age"), cover("age", rule_id="other", selector={"family": ["loader"]}, params={"questions": ["age"], "together": ["vn.cover"]})], ("vn.cover", "together", "warning")),
+        ([row(), row("z", selector={"hs": ["8429.5"]}, predicate={"field": "age_years", "op": "<=", "value": 9},
+              test_vectors=[{"given": {"age_years": years}, "date": "2026-06-01", "expect": expect} for years, expect in ((9, "pass"), (10, "fail"))])],
+         ("z", "overlap", "error")),
+        ([levy("vat", 3, "cif + duty"), counted("duty")], ("vn.vat", "base", "note")),
         ([row(), cover("age", "emmision")], ("vn.cover", "unanswered", "warning")),
         ([row(), cover("age", "emission", "document")], ("vn.cover", "unanswered", "note")),
         ([row(), cover("age", jurisdiction="KE")], ("vn.cover", "unanswered", "note")),

@@ -72,9 +72,9 @@ def expiring(rules: RuleSet, day: date, within: int = 90) -> list[Ending]:
     including = _including(current)
     endings = []
     for rule in current:
-        if rule.valid_to is None or rule.valid_to > day + timedelta(days=within):
+        if rule.valid_to is None or rule.valid_to == date.max or (rule.valid_to - day).days > within:
             continue
-        after = max(day, rule.valid_to + timedelta(days=1)) if rule.valid_to < date.max else date.max
+        after = max(day, rule.valid_to + timedelta(days=1))
         if any(other is not rule and other.valid_on(after) for other in together[subject(rule)]):
             continue
         places = (rule.jurisdiction, *sorted(including.get(rule.jurisdiction, set())))
