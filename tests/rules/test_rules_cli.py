@@ -54,7 +54,7 @@ def test_a_folder_of_mixed_rubbish_is_told_line_by_line(recore: Run, tmp_path: P
     assert ended.status == 1
     problems = [p for p in ended.json["problems"] if p["severity"] == "error"]
     assert {p["code"] for p in problems} == {"unreadable", "schema", "duplicate", "overlap", "vector"}
-    assert {p["rule_id"] for p in problems if p["code"] == "overlap"} == {"strict"}
+    assert {p["rule_id"] for p in problems if p["code"] == "overlap"} == {"age.vn", "strict"}
     assert {p["rule_id"] for p in problems if p["code"] == "schema"} == {"half"}
     assert len([p for p in problems if p["code"] == "unreadable"]) == 4
     assert not ended.json["ok"]
