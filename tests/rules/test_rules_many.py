@@ -198,7 +198,7 @@ def same_as_one_by_one(
     assert reasons == expected_reasons
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rule_sets(),
     st.lists(facts, max_size=6),
@@ -214,7 +214,7 @@ def test_equal_to_one_pair_at_a_time(
         same_as_one_by_one(rules, machines, machines, known_on)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rule_sets(), st.integers(0, 2**32 - 1))
 def test_equal_with_many_different_numbers(rules: RuleSet, seed: int) -> None:
     random = np.random.default_rng(seed)
