@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,6 +22,7 @@ from recore.web import (
     evidence,
     findings,
     home,
+    inspection_api,
     inspections,
     jobs,
     landed,
@@ -39,7 +41,7 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, inspections, jobs, api)
+NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, inspections, jobs, inspection_api, api)
 
 
 def create_app(
@@ -75,7 +77,7 @@ def create_app(
     app.state.patience_s = patience_s
     for noun in NOUNS:
         app.include_router(noun.router)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"))
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "static")))
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _wrong_address)
     app.add_exception_handler(HTTPException, _http_error)

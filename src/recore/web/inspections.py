@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import uuid
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -23,14 +25,16 @@ from recore.rules import RuleSet, shipped
 from recore.web import checklists, rule_book
 from recore.web.checklists import PLATE, PLATE_SECTION, Sheet, photos
 from recore.web.jobs import problem_of, wait
+from recore.web.language import LANGUAGES
 from recore.web.multipart import Form, read_form
-from recore.web.pages import PER_PAGE, environment, language_of, number_in, page, see
+from recore.web.pages import PER_PAGE, ROOT, asset, environment, language_of, number_in, page, see
 from recore.web.receive import Forbidden, require_token, workspace_of
 from recore.workspace import EvidenceRow, InspectionRow, JobRow, NotFound, Workspace
 from recore.workspace.inspections import Change, conflicts, values
 
 router = APIRouter(include_in_schema=False)
 METHOD = "inspection.evaluate"
+OFFLINE = "/inspect/offline"
 FIRST_FACTS = ("inspector.name", "place", "when")
 MOST_PHOTO = 32 * 2**20
 PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -104,7 +108,7 @@ def _list(request: Request, *, error: str = "", given: Any = None, status: int =
     return page(request, "inspect.html", context, status=status)
 
 
-@router.get("/inspect/offline")
+@router.get(OFFLINE)
 def offline(request: Request) -> Response:
     """What a phone without a connection shows instead of the pages of this room; it holds nobody's data."""
     context = {
@@ -122,11 +126,24 @@ def offline(request: Request) -> Response:
     return page(request, "inspect.html", context)
 
 
+@router.get("/sw.js")
+def service_worker(request: Request) -> Response:
+    """The service worker; its text changes with every file that it keeps, and so does the name of its cache."""
+    files = [asset(name) for name in ("recore.css", "recore.js", "inspect.css", "inspect.js", "mark.svg")]
+    source = (ROOT / "static" / "sw.js").read_text("utf-8")
+    kept = json.dumps([*files, OFFLINE])
+    page_now = environment("en").get_template("inspect.html").filename or ""
+    version = hashlib.sha256((source + kept + Path(page_now).read_text("utf-8")).encode()).hexdigest()[:16]
+    text = source.replace('"VERSION"', json.dumps(version)).replace("[/*FILES*/]", kept)
+    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 @router.get("/inspect/sheet/{family}")
 def whole(request: Request, family: str) -> Response:
     """The blank form of a family, every section of it, for a page that fills it in by itself."""
     found = checklists.sheet(rules_of(workspace_of(request)), family)
-    language = language_of(request)
+    asked = request.query_params.get("for")
+    language = asked if asked in LANGUAGES else language_of(request)
     data = _drawn(found, language)
     headers = {"Content-Language": language, "Vary": "Accept-Encoding", "ETag": f'"{found.document["version"][:16]}"'}
     if "gzip" in request.headers.get("accept-encoding", ""):
