@@ -26,6 +26,7 @@ from recore.web import (
     inspections,
     jobs,
     landed,
+    load,
     methods,
     passports,
     rule_editor,
@@ -41,7 +42,7 @@ from recore.web.security import LOCAL_HOSTS, Guard, complaint
 from recore.workspace import NotFound, Workspace
 
 log = logging.getLogger(__name__)
-NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, inspections, jobs, inspection_api, api)
+NOUNS = (home, evidence, methods, findings, cases, passports, verify, rule_editor, rules, trade, landed, load, inspections, jobs, inspection_api, api)
 
 
 def create_app(
