@@ -7,18 +7,19 @@ const [stage, over] = root.querySelectorAll("canvas");
 const slider = root.querySelector("[type=range]"), pick = root.querySelector("select"), told = root.querySelector("output");
 const FACES = [[0, 1, 1], [0, -1, 1], [1, 1, 2], [1, -1, 2], [2, 1, 0], [2, -1, 0]]; // axis, side, first axis of its pattern
 
-const VERTEX = `attribute vec3 at; attribute vec3 colour; attribute vec4 more; uniform mat4 view;
-varying vec3 tint; varying vec4 kind;
-void main() { gl_Position = view * vec4(at, 1.0); tint = colour; kind = more; }`;
+const VERTEX = `attribute vec3 at; attribute vec3 colour; attribute vec4 more; attribute vec2 size; uniform mat4 view;
+varying vec3 tint; varying vec4 kind; varying vec2 edge;
+void main() { edge = size; gl_Position = view * vec4(at, 1.0); tint = colour; kind = more; }`;
 // more: light of the face, pattern, place on the face in metres; patterns tell items apart without colour
-const FRAGMENT = `precision mediump float; varying vec3 tint; varying vec4 kind;
+const FRAGMENT = `precision mediump float; varying vec3 tint; varying vec4 kind; varying vec2 edge;
 void main() {
   float stripe = 0.0, width = 0.22; vec2 p = kind.zw * 4.0;
   if (kind.y > 3.5) stripe = step(length(fract(p) - 0.5), width);
   else if (kind.y > 2.5) stripe = step(fract(p.x), width);
   else if (kind.y > 1.5) stripe = step(fract(p.y), width);
   else if (kind.y > 0.5) stripe = step(fract(p.x + p.y), width);
-  gl_FragColor = vec4(tint * kind.x * (1.0 - 0.28 * stripe), 1.0);
+  vec2 rim = min(kind.zw, edge - kind.zw);
+  gl_FragColor = vec4(tint * kind.x * (1.0 - 0.28 * stripe) * (min(rim.x, rim.y) < 0.015 ? 0.35 : 1.0), 1.0);
 }`;
 
 function program(gl) {
@@ -46,7 +47,7 @@ function mesh(boxes, items) {
         if (side > 0) at[axis] += box.size[axis];
         at[first] += u * box.size[first];
         at[second] += v * box.size[second];
-        data.push(...at, ...rgb, light, box.item % 5, u * box.size[first] / 1000, v * box.size[second] / 1000);
+        data.push(...at, ...rgb, light, box.item % 5, u * box.size[first] / 1000, v * box.size[second] / 1000, box.size[first] / 1000, box.size[second] / 1000);
       }
     }
   }
@@ -79,10 +80,10 @@ class Viewer {
     const data = mesh(this.room.boxes, this.scene.items);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
-    for (const [name, size, start] of [["at", 3, 0], ["colour", 3, 12], ["more", 4, 24]]) {
+    for (const [name, size, start] of [["at", 3, 0], ["colour", 3, 12], ["more", 4, 24], ["size", 2, 40]]) {
       const place = gl.getAttribLocation(this.program, name);
       gl.enableVertexAttribArray(place);
-      gl.vertexAttribPointer(place, size, gl.FLOAT, false, 40, start);
+      gl.vertexAttribPointer(place, size, gl.FLOAT, false, 48, start);
     }
     slider.max = slider.value = this.room.boxes.length;
     this.chosen = -1;
@@ -101,7 +102,7 @@ class Viewer {
   }
 
   get scale() {
-    const [l, w, h] = this.room.inner, wide = Math.hypot(l, w) * 1.1, high = (h + Math.hypot(l, w) * 0.55) * 1.1;
+    const [l, w, h] = this.room.inner, wide = Math.hypot(l, w) * 1.02, high = (h + Math.hypot(l, w) * 0.55) * 1.1;
     return Math.min(over.clientWidth / wide, over.clientHeight / high) * this.zoom;
   }
 
@@ -257,11 +258,15 @@ class Viewer {
       c.strokeStyle = tint("--fail"); c.lineWidth = 2; c.setLineDash([8, 3]);
       this.outline(c, box.at, box.size);
       c.setLineDash([]);
-      word(words.over, [middle(box)[0], middle(box)[1], box.at[2] + box.size[2]], tint("--fail"));
     }
     const chosen = boxes[this.chosen];
     if (chosen) { c.strokeStyle = tint("--ink"); c.lineWidth = 3; this.outline(c, chosen.at, chosen.size); }
-    if (boxes.length <= 40) for (const box of boxes) word(this.scene.items[box.item].item.slice(0, 18), [middle(box)[0], middle(box)[1], box.at[2] + box.size[2]], tint("--ink"));
+    // names of the pieces that can be seen; what is out of gauge is always named
+    boxes.forEach((box, index) => {
+      const top = [middle(box)[0], middle(box)[1], box.at[2] + box.size[2]], beyond = this.beyond(box);
+      if (!beyond && (boxes.length > 40 || this.hit(...this.screen(top)) !== index)) return;
+      word(this.scene.items[box.item].item.slice(0, 18) + (beyond ? " · " + words.over : ""), top, tint(beyond ? "--fail" : "--ink"));
+    });
     if (this.room.cog) {
       const [x, y, z] = this.room.cog, offset = this.room.cog_max_offset;
       c.strokeStyle = tint("--pass"); c.lineWidth = 2;
