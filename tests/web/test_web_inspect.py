@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import struct
 import uuid
@@ -29,7 +28,12 @@ def png(shade: int = 0) -> bytes:
 
     rows = b"".join(b"\0" + bytes([shade, 120, 90] * 8) for _ in range(6))
     head = struct.pack(">IIBBBBB", 8, 6, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def begin(client: httpx.Client, **more: str) -> str:
@@ -45,7 +49,9 @@ def hidden(page: httpx.Response, name: str) -> str:
     return found[1].replace("&#34;", '"').replace("&#39;", "'")
 
 
-def save(client: httpx.Client, address: str, section: str, fields: dict[str, str], files: Any = None) -> httpx.Response:
+def save(
+    client: httpx.Client, address: str, section: str, fields: dict[str, str], files: Any = None
+) -> httpx.Response:
     page = client.get(f"{address}?section={section}")
     kept = {name: hidden(page, name) for name in ("revision", "was")}
     return client.post(
@@ -106,7 +112,8 @@ def test_a_page_older_than_the_server_keeps_what_was_typed(client: httpx.Client)
     page = client.get(f"{address}?section=safety")
     kept = {name: hidden(page, name) for name in ("revision", "was")}
     answer = client.post(
-        address, data={"token": "0" * 64, "section": "safety", "answer.rops_label.r": "typed long ago", **kept}
+        address,
+        data={"token": "0" * 64, "section": "safety", "answer.rops_label.r": "typed long ago", **kept},
     )
     assert answer.status_code == 403
     assert 'value="typed long ago"' in answer.text
@@ -128,7 +135,12 @@ def test_two_pages_of_two_people_conflict_and_one_decides(client: httpx.Client, 
         chosen = next(head for head in heads if re.search(f'name="chosen" value="{head}">No', answer.text))
         done = other.post(
             f"{path}/decide",
-            data={"token": hidden(answer, "token"), "key": "answer.rops_label", "head": heads, "chosen": chosen},
+            data={
+                "token": hidden(answer, "token"),
+                "key": "answer.rops_label",
+                "head": heads,
+                "chosen": chosen,
+            },
         )
         assert "Two devices disagree" not in words(done)
     assert client.get(f"{path}/inspection.json").json()["answers"] == {"rops_label": False}
@@ -143,7 +155,13 @@ def wire(client: httpx.Client, path: str) -> int:
 def test_every_family_keeps_to_its_weight_and_can_be_printed(client: httpx.Client) -> None:
     families = re.findall(r'<option value="([a-z ]+)"', client.get("/inspect").text)
     assert len(families) >= 12
-    parts = ["/static/recore.css", "/static/recore.js", "/static/inspect.css", "/static/inspect.js", "/inspect/offline"]
+    parts = [
+        "/static/recore.css",
+        "/static/recore.js",
+        "/static/inspect.css",
+        "/static/inspect.js",
+        "/inspect/offline",
+    ]
     shell = sum(wire(client, part) for part in parts)
     for family in families:
         assert client.get(f"/inspect/sheet/{family}").headers["content-encoding"] == "gzip"

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from page_tools import send
 from test_web_inspect import png
 from test_web_load import BOX, ROOM
-from page_tools import send
 
 CHROMIUM = next(
     (path for path in (shutil.which("chromium"), "/usr/bin/chromium") if path and Path(path).exists()), None
@@ -94,13 +94,15 @@ def test_a_whole_inspection_without_a_connection(phone: Callable[..., Any], addr
     page.wait_for_selector("html[data-kept]", state="attached", timeout=60_000)
     kept = page.evaluate("async () => (await Promise.all((await caches.keys()).map(async (n) => "
                          "(await (await caches.open(n)).keys()).map((r) => new URL(r.url).pathname)))).flat()")  # fmt: skip
-    assert {path for path in kept if not path.startswith(("/static/", "/inspect/sheet/"))} == {"/inspect/offline"}
+    assert {path for path in kept if not path.startswith(("/static/", "/inspect/sheet/"))} == {
+        "/inspect/offline"
+    }
     page.context.set_offline(True)
     page.reload()
     begin(page)
     id = page.url.partition("/inspect/")[2].partition("#")[0]
     answer(page, "rops_label", "no")
-    assert "must not be put to work" in page.inner_text("[data-stops]")
+    assert "MUST NOT BE PUT TO WORK" in page.inner_text("[data-stops]").upper()
     assert "✕ a fault" in page.inner_text("#i-rops_label .judge")
     page.set_input_files("#p-rops_label", {"name": "label.png", "mimeType": "image/png", "buffer": png()})
     page.wait_for_selector("#i-rops_label canvas")
@@ -117,7 +119,7 @@ def test_a_whole_inspection_without_a_connection(phone: Callable[..., Any], addr
     assert state["fields"]["answer.rops_label"]["heads"][0]["value"] == {"a": "no"}
     page.click("[data-submit]")
     page.wait_for_url("**/inspect/findings/*", timeout=60_000)
-    assert "must not be put to work" in page.inner_text("main")
+    assert "must not be put to work" in page.text_content("main")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
@@ -185,7 +187,10 @@ def test_a_server_that_is_killed_loses_nothing(phone: Callable[..., Any], tmp_pa
         id = page.url.partition("/inspect/")[2].partition("#")[0]
         state = httpx.get(f"http://127.0.0.1:{port}/api/inspections/{id}", trust_env=False).json()
         assert state["missing_photos"] == []
-        assert {key for key in state["fields"] if key.startswith("answer.")} == {"answer.rops_label", "answer.seat_belt"}
+        assert {key for key in state["fields"] if key.startswith("answer.")} == {
+            "answer.rops_label",
+            "answer.seat_belt",
+        }
     finally:
         server.kill()
         server.wait()

@@ -101,7 +101,9 @@ def given(sheet: Sheet, section: str, shown: Mapping[str, Any]) -> dict[str, Any
     held: dict[str, Any] = {}
     for item in (sheet.section(section) or {"items": []})["items"]:
         answer = shown.get(f"answer.{item['item']}") or {}
-        held[f"answer.{item['item']}"] = {part: str(answer.get(part, "")) for part in "avr" if answer.get(part)}
+        held[f"answer.{item['item']}"] = {
+            part: str(answer.get(part, "")) for part in "avr" if answer.get(part)
+        }
         for nominal in item["nominal"]:
             held[f"nominal.{nominal['name']}"] = str(shown.get(f"nominal.{nominal['name']}", ""))
     return held
@@ -186,7 +188,10 @@ def inspection_document(sheet: Sheet, shown: Mapping[str, Any]) -> dict[str, Any
         said = _answer(item, shown.get(f"answer.{name}") or {})
         if said is not None:
             answers[name] = said
-    nominal, units = {}, {one["name"]: one["unit"] for item in sheet.items.values() for one in item["nominal"]}
+    nominal, units = (
+        {},
+        {one["name"]: one["unit"] for item in sheet.items.values() for one in item["nominal"]},
+    )
     for name, value in shown.items():
         bare = name.removeprefix("nominal.")
         if name.startswith("nominal.") and value:

@@ -83,7 +83,9 @@ def one(request: Request, id: str) -> Response:
     return JSONResponse(_state(workspace, workspace.inspections.get(id)))
 
 
-@router.put("/{id}", summary="Send the changes of a device; made where it is new; sending twice changes nothing")
+@router.put(
+    "/{id}", summary="Send the changes of a device; made where it is new; sending twice changes nothing"
+)
 async def put(request: Request, id: str) -> Response:
     """Body: {"family", "profile", "changes": {entry: {"value", "at", "device", "seen"}}}; the answer is the state."""
     document = jsonio.loads(await _body(request, MOST_JSON), where="body")
@@ -106,9 +108,7 @@ def _put(request: Request, id: str, document: dict[str, Any]) -> dict[str, Any]:
 async def put_photo(request: Request, id: str, sha256: str) -> Response:
     workspace = workspace_of(request)
     row = await run_in_threadpool(workspace.inspections.get, id)
-    named = {
-        digest: (item, file) for item, digest, file in photos(values(row.document["fields"]))
-    }
+    named = {digest: (item, file) for item, digest, file in photos(values(row.document["fields"]))}
     if not re.fullmatch("[0-9a-f]{64}", sha256) or sha256 not in named:
         raise NotFound(f"no photo {sha256!r:.80} is expected", right="send the entry that names it first")
     data = await _body(request, MOST_PHOTO)

@@ -77,7 +77,9 @@ def listed(workspace: Workspace, row: InspectionRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "family": row.family,
-        "machine": " ".join(row.machine[name] for name in ("maker", "model", "serial") if row.machine.get(name)),
+        "machine": " ".join(
+            row.machine[name] for name in ("maker", "model", "serial") if row.machine.get(name)
+        ),
         "state": row.state,
         "changed_at": row.changed_at,
         "finding": row.finding,
@@ -145,7 +147,11 @@ def whole(request: Request, family: str) -> Response:
     asked = request.query_params.get("for")
     language = asked if asked in LANGUAGES else language_of(request)
     data = _drawn(found, language)
-    headers = {"Content-Language": language, "Vary": "Accept-Encoding", "ETag": f'"{found.document["version"][:16]}"'}
+    headers = {
+        "Content-Language": language,
+        "Vary": "Accept-Encoding",
+        "ETag": f'"{found.document["version"][:16]}"',
+    }
     if "gzip" in request.headers.get("accept-encoding", ""):
         data, headers["Content-Encoding"] = _packed(data), "gzip"
     return Response(data, media_type="text/html; charset=utf-8", headers=headers)
@@ -165,7 +171,9 @@ def _packed(data: bytes) -> bytes:
 @router.get("/inspect/paper/{family}")
 def paper(request: Request, family: str) -> Response:
     found = checklists.sheet(rules_of(workspace_of(request)), family)
-    names = next(one for one in checklists.kinds(rules_of(workspace_of(request))) if one["family"] == found.family)
+    names = next(
+        one for one in checklists.kinds(rules_of(workspace_of(request))) if one["family"] == found.family
+    )
     return page(request, "inspect_paper.html", {"sheet": found, "names": names})
 
 
@@ -177,9 +185,11 @@ async def begin(request: Request) -> Response:
         row = await run_in_threadpool(_begun, request, form)
     except BadInput as error:
         given = {name: texts[-1] for name, texts in form.fields.items()}
-        status = 403 if isinstance(error, Forbidden) else 422
-        return await run_in_threadpool(lambda: _list(request, error=str(error), given=given, status=status))
-    return see(f"/inspect/{row.id}?section={checklists.sheet(rules_of(workspace_of(request)), row.family).places[1]}")
+        status, problem = 403 if isinstance(error, Forbidden) else 422, str(error)
+        return await run_in_threadpool(lambda: _list(request, error=problem, given=given, status=status))
+    return see(
+        f"/inspect/{row.id}?section={checklists.sheet(rules_of(workspace_of(request)), row.family).places[1]}"
+    )
 
 
 def _begun(request: Request, form: Form[Any]) -> InspectionRow:
@@ -207,7 +217,9 @@ def report(request: Request, key: str) -> Response:
         raise NotFound(f"finding {key:.12}… is no inspection", right=f"see /findings/{key}")
     finding = row.finding
     tables = {
-        name: list(csv.DictReader(io.StringIO(workspace.findings.artifact(key, name).path.read_text("utf-8"))))
+        name: list(
+            csv.DictReader(io.StringIO(workspace.findings.artifact(key, name).path.read_text("utf-8")))
+        )
         for name in ("reasons.csv", "sections.csv")
     }
     record = jsonio.loads(
@@ -301,15 +313,15 @@ async def save(request: Request, id: str) -> Response:
             read_form, request, keep, before_files=before_files, max_body=request.app.state.max_upload
         )
     except BadInput as error:
-        return await run_in_threadpool(lambda: _form(request, row, "", error=str(error), status=422))
+        problem = str(error)
+        return await run_in_threadpool(lambda: _form(request, row, "", error=problem, status=422))
     section = form.text("section")
     now = checklists.typed(found, section, form.text)
     if refused:
         # a page that is older than this run of the server: what was typed stays in the form, under a new token
-        kept = await run_in_threadpool(
+        return await run_in_threadpool(
             lambda: _form(request, row, section, error=refused, status=403, kept=now)
         )
-        return kept
     try:
         changes = await run_in_threadpool(_changes, request, row, form, now)
     except BadInput as error:
@@ -322,7 +334,9 @@ async def save(request: Request, id: str) -> Response:
     return see(f"/inspect/{row.id}?section={go if go in found.places else section}")
 
 
-def _changes(request: Request, row: InspectionRow, form: Form[EvidenceRow], now: dict[str, Any]) -> dict[str, Change]:
+def _changes(
+    request: Request, row: InspectionRow, form: Form[EvidenceRow], now: dict[str, Any]
+) -> dict[str, Change]:
     revision, was = form.text("revision"), jsonio.loads(form.text("was") or "{}", where="was")
     if not revision.isdecimal() or len(revision) > 9 or not isinstance(was, dict):
         raise BadInput("the form is not whole", where="form", right="open the page again")
@@ -336,7 +350,9 @@ def _changes(request: Request, row: InspectionRow, form: Form[EvidenceRow], now:
     return checklists.changed(fields, was, now, device_of(request), int(revision))
 
 
-def keep_photo(workspace: Workspace, row: InspectionRow, item: str, data: bytes, name: str = "") -> EvidenceRow:
+def keep_photo(
+    workspace: Workspace, row: InspectionRow, item: str, data: bytes, name: str = ""
+) -> EvidenceRow:
     """Put a photo into the store as evidence.
 
     Raises

@@ -147,10 +147,15 @@ def _container(given: dict[str, str]) -> Any:
     document: dict[str, Any] = {"name": text["name"] or "container"}
     if text["kind"]:
         document["kind"] = text["kind"]
-    for name, edges in (("inner_mm", ("length", "width", "height")), ("door_mm", ("door_width", "door_height"))):
+    for name, edges in (
+        ("inner_mm", ("length", "width", "height")),
+        ("door_mm", ("door_width", "door_height")),
+    ):
         if any(text[edge] for edge in edges):
             document[name] = [number(text[edge]) for edge in edges]
-    document |= {name: number(text[name]) for name in ("payload_kg", "tare_kg", "floor_kg_per_m") if text[name]}
+    document |= {
+        name: number(text[name]) for name in ("payload_kg", "tare_kg", "floor_kg_per_m") if text[name]
+    }
     many = number(text["number"] or "1")
     if not isinstance(many, int) or not 1 <= many <= 64:
         raise BadInput(f"{text['number']!r:.20} containers", where="container.number", right="1 to 64")

@@ -93,8 +93,7 @@ def merged(fields: Mapping[str, Any], changes: Mapping[str, Change], revision: i
         kept = [
             head
             for head in entry["heads"]
-            if head["device"] != change.device
-            and change.seen.get(head["device"], "") < head["at"]
+            if head["device"] != change.device and change.seen.get(head["device"], "") < head["at"]
         ]
         head = {"value": change.value, "at": change.at, "device": change.device, "revision": revision}
         new[key] = {
@@ -201,4 +200,3 @@ class Inspections(Repository):
         """Forget an inspection; its photos and its finding stay."""
         with self._database.writing() as session:
             session.delete(self._get(session, InspectionRow, identity(id), lock=True))
-
