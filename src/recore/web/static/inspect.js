@@ -399,6 +399,7 @@ async function begin(event) {
   const record = { id: crypto.randomUUID(), family: fields.get("family"), profile: form.dataset.profile, revision: 0, stage: "draft", fields: {} };
   const names = [...fields.keys()].filter((name) => !["token", "family"].includes(name) && fields.get(name).trim());
   await write(record, names.map((name) => [name, fields.get(name).trim()]));
+  await syncOne(record.id).catch(() => {});
   location.assign(`/inspect/${record.id}`);
 }
 

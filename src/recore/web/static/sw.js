@@ -19,12 +19,14 @@ self.addEventListener("activate", (event) => {
   })());
 });
 
-async function orKept(request, kept) {
-  try { return await fetch(request); } catch (problem) {
-    const found = await caches.match(kept, { ignoreVary: true, ignoreSearch: kept === OFFLINE });
-    if (found) return found;
-    throw problem;
-  }
+// what was begun on this phone may not be on the server yet, or the server may be down behind its gateway
+async function page(request) {
+  let answer, problem;
+  try { answer = await fetch(request); } catch (error) { problem = error; }
+  if (answer && answer.status !== 404 && answer.status < 500) return answer;
+  const found = await caches.match(OFFLINE, { ignoreVary: true });
+  if (found ?? answer) return found ?? answer;
+  throw problem;
 }
 
 async function sheet(request) {
@@ -48,6 +50,6 @@ self.addEventListener("fetch", (event) => {
   } else if (url.pathname.startsWith("/inspect/sheet/")) {
     event.respondWith(sheet(request));
   } else if (request.mode === "navigate" && /^\/inspect(\/[0-9a-f-]{36})?\/?$/.test(url.pathname)) {
-    event.respondWith(orKept(request, OFFLINE));
+    event.respondWith(page(request));
   }
 });
