@@ -133,7 +133,9 @@ def test_two_phones_that_disagree(phone: Callable[..., Any], address: str) -> No
     two.context.set_offline(True)
     answer(two, "rops_label", "no")
     answer(one, "rops_label", "yes")
+    waiting(one, 1)
     synced(one)
+    waiting(two, 1)
     two.context.set_offline(False)
     two.wait_for_selector("[data-conflicts] button")
     assert two.locator("[data-conflicts] button").count() == 2
@@ -141,6 +143,7 @@ def test_two_phones_that_disagree(phone: Callable[..., Any], address: str) -> No
     one.wait_for_selector("[data-conflicts] button")
     one.click("[data-conflicts] button:has-text('No')")
     one.wait_for_selector("[data-conflicts] button", state="detached")
+    one.click("[data-sync]")
     synced(one)
     two.click("[data-sync]")
     two.wait_for_selector("[data-conflicts] button", state="detached")
@@ -223,9 +226,10 @@ def test_the_load_can_be_turned_and_told(phone: Callable[..., Any], address: str
     assert page.inner_text("[data-count]") == "0 / 6"
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#load output").startswith("1. engine · 850 kg · at 0, 0, 0 mm")
-    before = canvas.screenshot()
+    drawn = "() => document.querySelectorAll('.stage canvas')[1].toDataURL()"
+    before = page.evaluate(drawn)
     canvas.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(200)
-    assert canvas.screenshot() != before
+    page.wait_for_timeout(300)
+    assert page.evaluate(drawn) != before
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
