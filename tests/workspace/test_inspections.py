@@ -35,7 +35,12 @@ def put(workspace: Workspace, **changes: Change) -> Any:
 
 def test_an_inspection_is_made_changed_and_listed(workspace: Workspace, clock: Any) -> None:
     first = put(workspace, machine__maker=change("Komatsu", 1))
-    assert (first.revision, first.state, first.machine, first.finding) == (1, "draft", {"maker": "Komatsu"}, None)
+    assert (first.revision, first.state, first.machine, first.finding) == (
+        1,
+        "draft",
+        {"maker": "Komatsu"},
+        None,
+    )
     clock.forward(minutes=5)
     second = put(workspace, answer__horn=change({"a": "yes"}, 2))
     assert second.revision == 2
@@ -70,7 +75,9 @@ def test_a_change_that_knew_the_earlier_value_replaces_it(workspace: Workspace) 
     assert conflicts(row.document["fields"]) == {}
 
 
-def test_two_devices_that_did_not_know_of_each_other_conflict_until_somebody_decides(workspace: Workspace) -> None:
+def test_two_devices_that_did_not_know_of_each_other_conflict_until_somebody_decides(
+    workspace: Workspace,
+) -> None:
     put(workspace, answer__horn=change("yes", 5, "a"))
     row = put(workspace, answer__horn=change("no", 3, "b"))
     (heads,) = conflicts(row.document["fields"]).values()
@@ -98,7 +105,9 @@ def test_an_emptied_entry_is_not_shown(workspace: Workspace) -> None:
     assert values(put(workspace, answer__horn=change(None, 2)).document["fields"]) == {}
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z"])), max_size=8), st.randoms())
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z"])), max_size=8), st.randoms()
+)
 def test_the_order_of_arrival_does_not_matter(written: list[tuple[str, str]], chance: random.Random) -> None:
     """Each device has seen its own changes only: any order, with repeats, ends with the same values."""
     sent, own = [], {}

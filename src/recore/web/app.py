@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,9 +22,11 @@ from recore.web import (
     evidence,
     findings,
     home,
+    inspection_api,
     inspections,
     jobs,
     landed,
+    load,
     methods,
     passports,
     rule_editor,
@@ -51,8 +54,10 @@ NOUNS = (
     rules,
     trade,
     landed,
+    load,
     inspections,
     jobs,
+    inspection_api,
     api,
 )
 
@@ -90,7 +95,7 @@ def create_app(
     app.state.patience_s = patience_s
     for noun in NOUNS:
         app.include_router(noun.router)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"))
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "static")))
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _wrong_address)
     app.add_exception_handler(HTTPException, _http_error)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import uuid
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -23,14 +25,16 @@ from recore.rules import RuleSet, shipped
 from recore.web import checklists, rule_book
 from recore.web.checklists import PLATE, PLATE_SECTION, Sheet, photos
 from recore.web.jobs import problem_of, wait
+from recore.web.language import LANGUAGES
 from recore.web.multipart import Form, read_form
-from recore.web.pages import PER_PAGE, environment, language_of, number_in, page, see
+from recore.web.pages import PER_PAGE, ROOT, asset, environment, language_of, number_in, page, see
 from recore.web.receive import Forbidden, require_token, workspace_of
 from recore.workspace import EvidenceRow, InspectionRow, JobRow, NotFound, Workspace
 from recore.workspace.inspections import Change, conflicts, values
 
 router = APIRouter(include_in_schema=False)
 METHOD = "inspection.evaluate"
+OFFLINE = "/inspect/offline"
 FIRST_FACTS = ("inspector.name", "place", "when")
 MOST_PHOTO = 32 * 2**20
 PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -106,7 +110,7 @@ def _list(request: Request, *, error: str = "", given: Any = None, status: int =
     return page(request, "inspect.html", context, status=status)
 
 
-@router.get("/inspect/offline")
+@router.get(OFFLINE)
 def offline(request: Request) -> Response:
     """What a phone without a connection shows instead of the pages of this room; it holds nobody's data."""
     context = {
@@ -124,11 +128,24 @@ def offline(request: Request) -> Response:
     return page(request, "inspect.html", context)
 
 
+@router.get("/sw.js")
+def service_worker(request: Request) -> Response:
+    """The service worker; its text changes with every file that it keeps, and so does the name of its cache."""
+    files = [asset(name) for name in ("recore.css", "recore.js", "inspect.css", "inspect.js", "mark.svg")]
+    source = (ROOT / "static" / "sw.js").read_text("utf-8")
+    kept = json.dumps([*files, OFFLINE])
+    page_now = environment("en").get_template("inspect.html").filename or ""
+    version = hashlib.sha256((source + kept + Path(page_now).read_text("utf-8")).encode()).hexdigest()[:16]
+    text = source.replace('"VERSION"', json.dumps(version)).replace("[/*FILES*/]", kept)
+    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 @router.get("/inspect/sheet/{family}")
 def whole(request: Request, family: str) -> Response:
     """The blank form of a family, every section of it, for a page that fills it in by itself."""
     found = checklists.sheet(rules_of(workspace_of(request)), family)
-    language = language_of(request)
+    asked = request.query_params.get("for")
+    language = asked if asked in LANGUAGES else language_of(request)
     data = _drawn(found, language)
     headers = {
         "Content-Language": language,
@@ -168,8 +185,8 @@ async def begin(request: Request) -> Response:
         row = await run_in_threadpool(_begun, request, form)
     except BadInput as error:
         given = {name: texts[-1] for name, texts in form.fields.items()}
-        status = 403 if isinstance(error, Forbidden) else 422
-        return await run_in_threadpool(lambda: _list(request, error=str(error), given=given, status=status))
+        status, problem = 403 if isinstance(error, Forbidden) else 422, str(error)
+        return await run_in_threadpool(lambda: _list(request, error=problem, given=given, status=status))
     return see(
         f"/inspect/{row.id}?section={checklists.sheet(rules_of(workspace_of(request)), row.family).places[1]}"
     )
@@ -296,15 +313,15 @@ async def save(request: Request, id: str) -> Response:
             read_form, request, keep, before_files=before_files, max_body=request.app.state.max_upload
         )
     except BadInput as error:
-        return await run_in_threadpool(lambda: _form(request, row, "", error=str(error), status=422))
+        problem = str(error)
+        return await run_in_threadpool(lambda: _form(request, row, "", error=problem, status=422))
     section = form.text("section")
     now = checklists.typed(found, section, form.text)
     if refused:
         # a page that is older than this run of the server: what was typed stays in the form, under a new token
-        kept = await run_in_threadpool(
+        return await run_in_threadpool(
             lambda: _form(request, row, section, error=refused, status=403, kept=now)
         )
-        return kept
     try:
         changes = await run_in_threadpool(_changes, request, row, form, now)
     except BadInput as error:
