@@ -44,6 +44,9 @@ class Problem:
         return ": ".join(part for part in (self.file, self.rule_id, self.text) if part) + f" [{self.code}]"
 
 
+Placed = tuple[str, Rule]
+
+
 def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[Problem]:
     """Check the rule tables at a path.
 
@@ -60,9 +63,19 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     ------
     BadInput : the path holds no rule table
     """
-    day = as_of or datetime.now(UTC).date()
+    rows, problems = read_tables(path)
+    return [*problems, *check_rows(rows, as_of=as_of)]
+
+
+def read_tables(path: Path | str | None = None) -> tuple[list[Placed], list[Problem]]:
+    """Rows of the tables at a path, each with file and line, and what could not be read.
+
+    Raises
+    ------
+    BadInput : the path holds no rule table
+    """
     problems: list[Problem] = []
-    rows: list[tuple[str, Rule]] = []
+    rows: list[Placed] = []
     for file in files(path):
         try:
             for where, entry in entries(file):
@@ -76,7 +89,13 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
         except BadInput as error:
             text = error.what + (f"; {error.right}" if error.right else "")
             problems.append(Problem("", error.where, "unreadable", text))
-    problems += _identity(rows)
+    return rows, problems
+
+
+def check_rows(rows: list[Placed], *, as_of: date | None = None) -> list[Problem]:
+    """Check rows, each given with the place where it stands; see `check`."""
+    day = as_of or datetime.now(UTC).date()
+    problems = list(_identity(rows))
     for where, rule in rows:
         problems += [Problem(rule.rule_id, where, *found) for found in _about(rule)]
     newest = {rule.rule_id: (where, rule) for where, rule in sorted(rows, key=lambda row: row[1].version)}
@@ -88,7 +107,7 @@ def check(path: Path | str | None = None, *, as_of: date | None = None) -> list[
     return problems
 
 
-def _identity(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
+def _identity(rows: list[Placed]) -> Iterator[Problem]:
     seen: dict[tuple[str, int], tuple[str, str]] = {}
     names = {rule.rule_id for _, rule in rows}
     for where, rule in rows:
@@ -170,16 +189,16 @@ def _expiry(rows: Iterable[tuple[str, Rule]], day: date) -> Iterator[Problem]:
             yield Problem(rule.rule_id, where[rule.rule_id], "expiring", text, "warning")
 
 
-def _abolished(rows: list[tuple[str, Rule]], day: date) -> Iterator[Problem]:
+def _abolished(rows: list[Placed], day: date) -> Iterator[Problem]:
     """Rows that rest on a standard which the register knows as abolished."""
     places = {id(rule): where for where, rule in rows}
     for rule, text in abolished((rule for _, rule in rows), day):
         yield Problem(rule.rule_id, places[id(rule)], "standard", text, "warning")
 
 
-def _overlaps(rows: list[tuple[str, Rule]]) -> Iterator[Problem]:
+def _overlaps(rows: list[Placed]) -> Iterator[Problem]:
     """Rows of one question, for some same things, valid together, that say different things."""
-    together: dict[Any, list[tuple[str, Rule]]] = defaultdict(list)
+    together: dict[Any, list[Placed]] = defaultdict(list)
     for where, rule in rows:
         if rule.effect == "state" and "question" not in rule.params:
             continue  # facts beside each other; ladders are held against each other in cross_checks

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
-from recore.rules import Ending, Outcome, Problem, Rule, RuleSet, Vector, Verdict, check, expiring
+from recore.rules import Ending, Outcome, Problem, Rule, RuleSet, Vector, Verdict, expiring
+from recore.rules.checks import Placed, check_rows
 from recore.rules.predicate import in_words
 from recore.web.territories import territory
 from recore.workspace.rules import RuleBook
@@ -75,9 +72,8 @@ def state_on(rule: Rule, day: date) -> str:
     return "later" if day < rule.valid_from else "ended"
 
 
+HERE = "the rows here"
 _STANDING: dict[tuple[str, date], list[Problem]] = {}
-_LINES = re.compile(r" ?\([^()]*\.toml(, line \d+)?\)")
-_HERE = "here.toml"
 
 
 def standing(book: RuleBook, day: date) -> list[Problem]:
@@ -85,7 +81,7 @@ def standing(book: RuleBook, day: date) -> list[Problem]:
     key = (book.rules.digest, day)
     if key not in _STANDING:
         _STANDING.clear()
-        _STANDING[key] = _checked({_HERE: book.rules.toml().encode()}, day)
+        _STANDING[key] = check_rows([(HERE, rule) for rule in book.rules.rows], as_of=day)
     return _STANDING[key]
 
 
@@ -94,42 +90,22 @@ def alarms(book: RuleBook, day: date) -> list[Ending]:
     return expiring(book.rules, day)
 
 
-def checked(table: bytes, book: RuleBook, rules: Iterable[Rule], name: str = "rows.toml") -> list[Problem]:
-    """What is wrong with a table of new versions, and what they would make wrong elsewhere.
+def checked(placed: list[Placed], book: RuleBook) -> list[Problem]:
+    """What is wrong with new versions, and what they would make wrong elsewhere.
 
     Parameters
     ----------
-    table : the table as TOML
-    book : the rows that it will stand beside
-    rules : the rows of the table, as far as they can be read; they replace all versions of the same rows
-    name : what the table is called
+    placed : the versions, each with the place where it stands; they replace all versions of the same rows
+    book : the rows that they will stand beside
     """
-    new, day = {rule.rule_id for rule in rules}, today()
-    others = RuleSet(rule for rule in book.rules.rows if rule.rule_id not in new)
-    tables = {name: table} if not others.rows else {name: table, f"here/{_HERE}": others.toml().encode()}
+    new, day = {rule.rule_id for _, rule in placed}, today()
+    others = [(HERE, rule) for rule in book.rules.rows if rule.rule_id not in new]
     known = {(found.rule_id, found.code, found.text) for found in standing(book, day)}
     return [
         found
-        for found in _checked(tables, day)
-        if found.file.startswith(name) or (found.rule_id, found.code, found.text) not in known
+        for found in check_rows([*placed, *others], as_of=day)
+        if found.file != HERE or (found.rule_id, found.code, found.text) not in known
     ]
-
-
-def _checked(tables: Mapping[str, bytes], day: date) -> list[Problem]:
-    """Check tables by name; places within them are left out of the texts, as nobody can open them."""
-    with tempfile.TemporaryDirectory(prefix="recore-rules-") as folder:
-        for name, data in tables.items():
-            file = Path(folder) / name
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(data)
-        return [
-            replace(
-                found,
-                file=found.file.replace(f"{folder}/", ""),
-                text=_LINES.sub("", found.text).replace(f"{folder}/", ""),
-            )
-            for found in check(folder, as_of=day)
-        ]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,8 +15,9 @@ from starlette.responses import Response
 
 from recore.errors import BadInput
 from recore.evidence.xlsx import sheets
-from recore.rules import Problem, Rule, RuleSet
-from recore.rules.table import MAX_FILE_BYTES, entries, parse
+from recore.rules import Problem, Rule
+from recore.rules.checks import read_tables
+from recore.rules.table import MAX_FILE_BYTES
 from recore.rules.workbook_reading import from_sheets
 from recore.web import rule_book, rule_form
 from recore.web.multipart import Form, TooLarge, read_form
@@ -126,7 +128,7 @@ def _answer(request: Request, rule_id: str | None, form: Form[Any]) -> Response:
 
 
 def _problems(book: RuleBook, rules: list[Rule]) -> list[Problem]:
-    return rule_book.checked(RuleSet(rules).toml().encode(), book, rules)
+    return rule_book.checked([("", rule) for rule in rules], book)
 
 
 @router.get("/rules/import")
@@ -208,19 +210,17 @@ def tables(name: str, data: bytes, book: RuleBook) -> tuple[list[Rule], list[Pro
         file.write_bytes(data)
         try:
             if file.suffix.lower() in WORKBOOKS:
-                rules = from_sheets(sheets(file, name), where=name)
-                return list(rules.rows), rule_book.checked(rules.toml().encode(), book, rules.rows)
-            rows = []
-            for where, entry in entries(file):
-                try:
-                    rows.append(parse(entry, where=where))
-                except BadInput:
-                    continue  # `checked` names it below, with all the others
+                rows = [(name, rule) for rule in from_sheets(sheets(file, name), where=name).rows]
+                faults: list[Problem] = []
+            else:
+                rows, faults = read_tables(file)
         except BadInput as error:
             raise BadInput(
                 error.what, where=error.where.replace(f"{folder}/", ""), right=error.right
             ) from None
-    return rows, rule_book.checked(data, book, rows, name)
+        placed = [(where.replace(f"{folder}/", ""), rule) for where, rule in rows]
+        faults = [replace(fault, file=fault.file.replace(f"{folder}/", "")) for fault in faults]
+    return [rule for _, rule in rows], [*faults, *rule_book.checked(placed, book)]
 
 
 def _new(rows: list[Rule], book: RuleBook, name: str) -> tuple[list[Rule], list[Problem]]:
