@@ -139,7 +139,9 @@ def decide(
 def covered(covers: Iterable[Rule]) -> bool:
     """Whether cover rows ask anything about the thing itself; one that asks for amounts alone covers nothing."""
     return any(
-        question.partition(":")[0] not in AMOUNTS for cover in covers for question in cover.params["questions"]
+        question.partition(":")[0] not in AMOUNTS
+        for cover in covers
+        for question in cover.params["questions"]
     )
 
 

@@ -72,7 +72,7 @@ def expiring(rules: RuleSet, day: date, within: int = 90) -> list[Ending]:
     including = _including(current)
     endings = []
     for rule in current:
-        if rule.valid_to is None or rule.valid_to > day + timedelta(days=within):
+        if rule.valid_to is None or rule.valid_to > later(day, within):
             continue
         after = max(day, rule.valid_to + timedelta(days=1)) if rule.valid_to < date.max else date.max
         if any(other is not rule and other.valid_on(after) for other in together[subject(rule)]):
@@ -89,3 +89,8 @@ def _including(rows: tuple[Rule, ...]) -> Mapping[str, set[str]]:
             for area in rule.params.get("includes", ()):
                 found.setdefault(area, set()).add(rule.jurisdiction)
     return found
+
+
+def later(day: date, days: int) -> date:
+    """The day so many days later, or earlier, but not beyond the calendar."""
+    return date.fromordinal(min(max(day.toordinal() + days, 1), date.max.toordinal()))
