@@ -12,7 +12,7 @@ A machine built on 29 February has its anniversary on 28 February in common year
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import MAXYEAR, date
 from typing import Any, NamedTuple
 
 BUILD_YEAR = "build_year"
@@ -55,8 +55,11 @@ def years_between(first: date, day: date) -> float:
     whole = day.year - first.year
     if anniversary(first, whole) > day:
         whole -= 1
-    last, following = anniversary(first, whole), anniversary(first, whole + 1)
-    return whole + (day - last).days / (following - last).days
+    last = anniversary(first, whole)
+    if last.year == MAXYEAR:  # the calendar ends before the next anniversary; the year 10000 is a leap year
+        leap = (last.month, last.day) > (2, 28) or (first.month, first.day) == (2, 29)
+        return whole + (day - last).days / (366 if leap else 365)
+    return whole + (day - last).days / (anniversary(first, whole + 1) - last).days
 
 
 def anniversary(first: date, years: int) -> date:

@@ -89,3 +89,8 @@ def _including(rows: tuple[Rule, ...]) -> Mapping[str, set[str]]:
             for area in rule.params.get("includes", ()):
                 found.setdefault(area, set()).add(rule.jurisdiction)
     return found
+
+
+def later(day: date, days: int) -> date:
+    """The day so many days later, or earlier, but not beyond the calendar."""
+    return date.fromordinal(min(max(day.toordinal() + days, 1), date.max.toordinal()))

@@ -24,6 +24,7 @@ from recore.rules.row import Effect, Rule
 
 SHIPPED = Path(__file__).parent / "data"
 MAX_FILE_BYTES = 4 * 2**20
+MAX_DOTS = 200
 MAX_FILES = 2000
 MAX_ROWS = 200_000
 ROWS_FORMAT = "rule-rows"
@@ -305,6 +306,9 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         raise BadInput(
             f"byte {error.start} is not UTF-8", where=str(file), right="save it as UTF-8"
         ) from None
+    # the work of the parser grows with the square of the dots in a key
+    if any(key.count(".") > MAX_DOTS for line in text.splitlines() for key in line.split("=")[:-1]):
+        raise BadInput(f"holds a key with more than {MAX_DOTS} dots", where=str(file), right="write tables")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a whole number too long to be read

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from recore.finding import Note
 from recore.model.identity import pin
 from recore.model.trade import TradeMachine
 from recore.rules import Rule, Verdict
 from recore.rules.checks import NOTICE_DAYS
+from recore.rules.expiry import later
 from recore.rules.judge import UNVERIFIED
 from recore.trade.asked import Area
 from recore.trade.eligibility_answer import Answer, Reason
@@ -103,11 +104,7 @@ def _ending(answers: Sequence[Answer], day: date) -> Iterator[Note]:
     ending: dict[str, Rule] = {}
     for answer in answers:
         for rule in answer.resting_on:
-            if (
-                rule.valid_on(day)
-                and rule.valid_to is not None
-                and rule.valid_to <= day + timedelta(days=NOTICE_DAYS)
-            ):
+            if rule.valid_on(day) and rule.valid_to is not None and rule.valid_to <= later(day, NOTICE_DAYS):
                 ending[rule.rule_id] = rule
     for rule in ending.values():
         yield Note("row-ends", f"{rule.rule_id} ends on {rule.valid_to}: ask again if the shipment is late")

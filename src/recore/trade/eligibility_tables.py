@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from recore.model.trade import TradeMachine
 from recore.rules import Rule, Verdict
+from recore.rules.expiry import later
 from recore.trade.eligibility_answer import Answer
 
 Placed = Sequence[tuple[list[int], Answer]]
@@ -151,7 +152,7 @@ def deadline(rule: Rule, shipment: date) -> date | None:
 def _days_before(day: date, days: Any) -> date | None:
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= 36_500:
         return None
-    return day - timedelta(days=days)
+    return later(day, -days)
 
 
 def _spread(

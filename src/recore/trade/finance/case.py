@@ -179,7 +179,12 @@ class FinanceCase(Document):
             if value is not None
         }
         machine = self.machine.facts() if self.machine else {}
+        # what the machine's papers call "borrower" or "loan" says nothing of the case
+        machine = {name: value for name, value in machine.items() if name not in _OWN}
         return {**machine, **stated, "evidence": {**machine.get("evidence", {}), **self.evidence}}
+
+
+_OWN = frozenset(FinanceCase.model_fields) - {"machine", "evidence"}
 
 
 def _plain(value: Any) -> Any:

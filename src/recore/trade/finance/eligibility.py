@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from recore.method import Note
 from recore.rules import Rule, RuleSet, Verdict, decide
@@ -51,7 +52,7 @@ def eligible(case: FinanceCase, known: RuleSet | None) -> Eligibility:
     warnings = [row for row in known.rows if row.domain == DOMAIN and row.effect == "warn"]
     decision = decide(
         RuleSet([*deciding, *covers, *ladders, *warnings]),
-        case.facts(),
+        _unranked(case.facts(), ladders),
         case.date,
         JURISDICTION,
         domains=(DOMAIN,),
@@ -89,3 +90,12 @@ def _covers(row: Rule, questions: set[str]) -> bool:
 
 def _is_finance(question: str, questions: set[str]) -> bool:
     return question in questions or question.partition(":")[0] == DOMAIN
+
+
+def _unranked(facts: dict[str, Any], ladders: Iterable[Rule]) -> dict[str, Any]:
+    """Facts without ranks that the document states itself: a rank is climbed, never claimed."""
+    ranks = {str(row.params.get("fact")) for row in ladders}
+    machine = {name: value for name, value in facts.get("machine", {}).items() if name not in ranks}
+    return {name: value for name, value in facts.items() if name not in ranks} | (
+        {"machine": machine} if "machine" in facts else {}
+    )

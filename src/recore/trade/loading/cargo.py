@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from recore.model.case import Word
+from recore.model.trade import Careful
 
 MOST_PIECES = 200_000
 MOST_CONTAINERS = 64
@@ -19,7 +20,7 @@ Size = tuple[Millimetres, Millimetres, Millimetres]
 Kind = Literal["container", "flat-rack", "roro"]
 
 
-class _Open(BaseModel):
+class _Open(Careful):
     """Fields that are not known are kept, and the method says that it does not read them."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)

@@ -189,7 +189,7 @@ def secured(
         answers: list[Answer] = [one.verdict for one in held if one.transport == transport]
         if transport not in rows:
             answers.append("unknown")
-        verdicts[transport] = min(answers, key=_ORDER.__getitem__, default="pass")
+        verdicts[transport] = min(answers, key=_ORDER.__getitem__, default="unknown")
     unknown = [item for item, friction in frictions.items() if friction is None]
     if unknown and rows:
         notes.append(
