@@ -188,9 +188,16 @@ def test_too_many_contradictions_are_not_multiplied_out(run: Callable[..., Outco
     assert "landed_low" not in values(found)
 
 
-def test_a_machine_built_after_the_quote_is_flagged(run: Callable[..., Outcome]) -> None:
-    found = run(quote(machine={"hs": "8429.52", "build_year": 2031}), plain_kenya())
-    assert "build-year" in flags(found)
+def test_a_machine_built_after_the_quote_is_bad_input(run: Callable[..., Outcome]) -> None:
+    with pytest.raises(BadInput, match="build_year 2031"):
+        run(quote(machine={"hs": "8429.52", "build_year": 2031}), plain_kenya())
+
+
+def test_a_pin_of_sixteen_characters_is_told(run: Callable[..., Outcome]) -> None:
+    found = run(
+        quote(machine={"hs": "8429.52", "build_year": 2020, "pin": "KATOH820XJ001234"}), plain_kenya()
+    )
+    assert "pin" in flags(found)
 
 
 def test_names_are_one_in_small_and_capital_letters(run: Callable[..., Outcome]) -> None:

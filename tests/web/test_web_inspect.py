@@ -188,7 +188,9 @@ def test_chinese(client: httpx.Client) -> None:
     assert "Stop item" not in page.text
 
 
-@pytest.mark.parametrize("path", ["/inspect/1", f"/inspect/{uuid.UUID(int=7)}", "/inspect/findings/" + "0" * 64])
+@pytest.mark.parametrize(
+    "path", ["/inspect/1", f"/inspect/{uuid.UUID(int=7)}", "/inspect/findings/" + "0" * 64]
+)
 def test_what_is_not_there(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import tomllib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from recore import tomlio
 from recore.appraisal.grade import Grade, grade
 from recore.errors import BadInput
 from recore.evidence import EvidenceFile, open_file
@@ -168,15 +168,12 @@ def load_case(folder: Path, *, now: datetime) -> tuple[Case, Callable[[str], Evi
     if len(data) > MAX_CASE_BYTES:
         raise BadInput("is too large", where=str(path), right=f"at most {MAX_CASE_BYTES} bytes are read")
     try:
-        document = tomllib.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
             f"byte {error.start} is not UTF-8", where=str(path), right="save it as UTF-8"
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"not TOML: {error}", where=str(path)) from None
-    except RecursionError:
-        raise BadInput("nested too deeply", where=str(path)) from None
+    document = tomlio.loads(text, where=str(path))
     case = case_from(document, where=str(path), now=now)
     captures = {capture.file: capture for capture in case.evidence}
     read = {name for step in case.step for name in step.evidence}

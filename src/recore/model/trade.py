@@ -35,8 +35,8 @@ def _amount(value: Any) -> Any:
     if isinstance(value, str) and not _WRITTEN.fullmatch(value):
         raise ValueError(f"{value!r:.40} is not a number")
     number = Decimal(repr(value) if isinstance(value, float) else value)
-    if not number.is_finite() or abs(number) >= 10**15:
-        raise ValueError("an amount is finite and below 10^15")
+    if not number.is_finite() or abs(number) >= 10**13:
+        raise ValueError("an amount is finite and below 10^13")
     return number
 
 

@@ -21,6 +21,7 @@ from recore.rules.standards import abolished
 from recore.rules.table import RuleSet, entries, files, parse
 
 NOTICE_DAYS = 90
+MAX_BESIDE = 200  # rows of one question that a row is held against; all pairs of thousands would take minutes
 _CLAUSE = re.compile(
     r"(?i)(\b(art(icle|\.)?|clause|cl\.|annex|section|sec\.|schedule|table|para(graph|\.)?|chapter|rule|no\.?)\s*"
     r"[\dA-Z]|§\s*\d|第\s*[\d一二三四五六七八九十百]+|\b\d+(\.\d+)+\b)"
@@ -203,7 +204,10 @@ def _overlaps(rows: list[Placed]) -> Iterator[Problem]:
         if rule.effect == "state" and "question" not in rule.params:
             continue  # facts beside each other; ladders are held against each other in cross_checks
         about = subject(rule)[:-1]
-        for there, other in together[about]:
+        if len(together[about]) == MAX_BESIDE:
+            text = f"{MAX_BESIDE} rows answer this question before it; it is not held against more of them"
+            yield Problem(rule.rule_id, where, "overlap", text, "warning")
+        for there, other in together[about][:MAX_BESIDE]:
             if rule.rule_id == other.rule_id or not meet(rule, other) or _alike(rule, other):
                 continue
             same = rule.selector == other.selector

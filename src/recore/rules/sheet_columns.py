@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from recore import tomlio
 from recore.errors import BadInput
 from recore.rules import notation
 from recore.rules.row import Rule
@@ -115,12 +115,7 @@ def table_out(values: Any) -> str:
 
 def table_in(cell: Cell) -> dict[str, Any]:
     """Lines of name = value as TOML reads them."""
-    try:
-        return tomllib.loads(str(cell).replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(
-            f"not lines of name = value: {error}", right='as in age_basis = "build_year"'
-        ) from None
+    return tomlio.loads(str(cell).replace("\r\n", "\n"), right='as in age_basis = "build_year"')
 
 
 def condition_out(condition: Any) -> str:

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from recore import tomlio
 from recore.errors import BadInput
 from recore.rules.judge import Judgement, judge
 from recore.rules.predicate import Verdict
@@ -24,7 +24,6 @@ from recore.rules.row import Effect, Rule
 
 SHIPPED = Path(__file__).parent / "data"
 MAX_FILE_BYTES = 4 * 2**20
-MAX_DOTS = 200
 MAX_FILES = 2000
 MAX_ROWS = 200_000
 ROWS_FORMAT = "rule-rows"
@@ -306,15 +305,7 @@ def entries(file: Path) -> Iterator[tuple[str, Any]]:
         raise BadInput(
             f"byte {error.start} is not UTF-8", where=str(file), right="save it as UTF-8"
         ) from None
-    # the work of the parser grows with the square of the dots in a key
-    if any(key.count(".") > MAX_DOTS for line in text.splitlines() for key in line.split("=")[:-1]):
-        raise BadInput(f"holds a key with more than {MAX_DOTS} dots", where=str(file), right="write tables")
-    try:
-        document = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a whole number too long to be read
-        raise BadInput(f"not TOML: {error}", where=str(file)) from None
-    except RecursionError:
-        raise BadInput("nested too deeply", where=str(file)) from None
+    document = tomlio.loads(text, where=str(file))
     rules = document.get("rule")
     if set(document) != {"rule"} or not isinstance(rules, list):
         names = ", ".join(sorted(set(document) - {"rule"})) or "nothing"

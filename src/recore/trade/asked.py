@@ -143,17 +143,28 @@ def checked(machines: OneOrMany[TradeMachine], shipment_date: date) -> tuple[Tra
     BadInput : names the machine
     """
     for number, machine in enumerate(machines.root, 1):
-        name, built = "build_year", machine.build_year
-        late = built is not None and built > shipment_date.year
-        if machine.build_date is not None and machine.build_date > shipment_date:
-            name, late = "build_date", True
-        if late:
-            raise BadInput(
-                f"{name} {getattr(machine, name)} lies after the shipment on {shipment_date}",
-                where=f"machine {number}" + (f" ({machine.pin})" if machine.pin else ""),
-                right="read the plate again, or correct shipment_date",
-            )
+        named = f"machine {number}" + (f" ({machine.pin})" if machine.pin else "")
+        built_by(machine, shipment_date, named)
     return machines.root
+
+
+def built_by(machine: TradeMachine, day: date, where: str) -> None:
+    """Refuse a machine that is built after the day on which it is asked for.
+
+    Raises
+    ------
+    BadInput : names the field and the day
+    """
+    name, built = "build_year", machine.build_year
+    late = built is not None and built > day.year
+    if machine.build_date is not None and machine.build_date > day:
+        name, late = "build_date", True
+    if late:
+        raise BadInput(
+            f"{name} {getattr(machine, name)} lies after the shipment on {day}",
+            where=where,
+            right="read the plate again, or correct the day",
+        )
 
 
 def facts_of(machine: TradeMachine, computed: Iterable[str], **more: Any) -> dict[str, Any]:

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from recore.errors import BadInput
 from recore.finding import Note
 from recore.method import Artifact, Tolerance, Unit, method
+from recore.model.identity import pin
 from recore.model.trade import Amount, Day, OneOrMany
 from recore.quantity import Quantity
 from recore.rules import Rule, RuleSet, shipped
 from recore.trade import incoterms, landed_tables, voyage
+from recore.trade.asked import built_by
 from recore.trade.costing import Costing, cost
 from recore.trade.freight_table import FreightTable, freight_of
 from recore.trade.fx import NoRate, conversion
 from recore.trade.money import ZERO
 from recore.trade.quote import Quote
 from recore.trade.vat_refund import CNY
-
-if TYPE_CHECKING:
-    pass
 
 _HOURS = 24.0
 
@@ -183,6 +182,7 @@ def _whole(
     wanted: Decimal | None,
     speed_knots: float | None,
 ) -> _Whole:
+    built_by(quote.machine, quote.date, "quote")
     freight = quote.freight
     flags: tuple[Note, ...] = ()
     refusals: tuple[Note, ...] = ()
@@ -211,9 +211,8 @@ def _whole(
         costing.split, advice, rows = incoterms.split(rules, costing.facts, quote.date, _by_block(costing))
         costing.flags += advice
         consulted += rows
-    year = quote.machine.build_year
-    if year is not None and year > quote.date.year:
-        costing.flags.append(Note("build-year", f"build year {year} lies after the quote of {quote.date}"))
+    pin_notes = pin(quote.machine.pin).notes if quote.machine.pin else ()
+    costing.flags += [Note("pin", text) for text in pin_notes]
     return _Whole(costing, trip, gas, days, tuple(consulted))
 
 

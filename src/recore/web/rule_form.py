@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from recore import tomlio
 from recore.errors import BadInput
 from recore.rules import Rule, Vector, notation
 from recore.rules.table import toml_value
@@ -186,14 +186,8 @@ def table(text: str) -> dict[str, Any]:
     """
     text = text.strip()
     inline = text.startswith("{")
-    try:
-        found = tomllib.loads(f"value = {text}" if inline else text)
-    except RecursionError:
-        raise BadInput("nested too deeply", right="a flat list of conditions is wanted") from None
-    except ValueError as error:  # also a whole number too long to be read
-        raise BadInput(
-            f"not TOML: {error!s:.200}", right='lines such as build_year = 2019 or use = "mining" are wanted'
-        ) from None
+    right = 'lines such as build_year = 2019 or use = "mining" are wanted'
+    found = tomlio.loads(f"value = {text}" if inline else text, right=right)
     if not inline:
         return found
     if list(found) != ["value"]:

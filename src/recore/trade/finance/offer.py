@@ -26,7 +26,7 @@ from recore.trade.finance.subsidy import Book, Bound, bounds, granted, programme
 from recore.trade.finance.tables import bounds_table, offers_table, reasons_table, schedule_table
 
 MAX_CASES = 10_000
-MAX_ROWS = 10**6
+MAX_ROWS = 200_000
 SHOWN = 64
 
 _RATE = Tolerance(absolute=1e-10, relative=1e-9)

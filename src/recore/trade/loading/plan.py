@@ -93,7 +93,8 @@ def plan(
                 able,
                 room,
                 first=_bulky(items, able, room),
-                seconds=max(0.01, seconds / len(rooms) - 0.2),
+                # the rest of the time is for reading, balancing, checking and writing
+                seconds=max(0.01, 0.96 * seconds / len(rooms) - 0.2),
                 seed=seed,
                 work=None if work is None else work[number],
                 progress=progress,

@@ -20,6 +20,8 @@ from recore.trade.packing.problem import (
 
 UNLIMITED_MG = 2**62
 
+LEAST_SHARE = 1 / 3  # of the time, for the search, however long the machine code took to make
+
 
 def pack(
     container: Sequence[int], kinds: Sequence[BoxKind], *, seconds: float, payload_kg: float | None = None,
@@ -33,7 +35,7 @@ def pack(
 
     Parameters
     ----------
-    seconds : time for the search; compiling or loading the machine code, once per process, comes before it.
+    seconds : time for all; compiling or loading the machine code, once per process, counts, but a third is left.
         At least one packing is completed however short it is
     payload_kg : the boxes together weigh no more
     seed : 0 is the plain search; others shake the taste of the search and may find other packings
@@ -68,8 +70,10 @@ def pack(
     # numba takes half a second to import: only who packs waits for it
     from recore.trade.packing.search import Search, warm
 
+    began = time.perf_counter()
     warm()
     started = time.perf_counter()
+    until = max(began + seconds, started + seconds * LEAST_SHARE)
     rows = np.array(turned, np.int64)
     limits = np.array([int(edge) for edge in container], np.int64)
     scale = int(np.gcd.reduce(np.append(rows, limits)))
@@ -82,7 +86,7 @@ def pack(
         np.array([milligrams_up(kind.mass_kg) for kind in kinds], np.int64),
         UNLIMITED_MG if payload_kg is None else min(milligrams_down(payload_kg), UNLIMITED_MG),
     )
-    search = Search(stock, seed=seed, until=started + seconds, work=work, progress=progress)
+    search = Search(stock, seed=seed, until=until, work=work, progress=progress)
     search.run(max_stage)
     placed = search.placements()
     placed[:, 1:] *= scale
