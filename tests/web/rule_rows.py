@@ -85,7 +85,7 @@ GOOD_TABLE = textwrap.dedent(
     [[rule]]
     rule_id = "bz.age.general"
     version = 1
-    jurisdiction = "BZ"
+    jurisdiction = "HN"
     domain = "age"
     title = "Machines are at most 9 years old"
     predicate = { field = "age_years", op = "<=", value = 9 }
