@@ -94,7 +94,7 @@ def plan(
                 room,
                 first=_bulky(items, able, room),
                 # the rest of the time is for reading, balancing, checking and writing
-                seconds=max(0.01, 0.96 * seconds / len(rooms) - 0.2),
+                seconds=max(0.01, 0.94 * seconds / len(rooms) - 0.2),
                 seed=seed,
                 work=None if work is None else work[number],
                 progress=progress,
