@@ -115,7 +115,10 @@ def table_out(values: Any) -> str:
 
 def table_in(cell: Cell) -> dict[str, Any]:
     """Lines of name = value as TOML reads them."""
-    return tomlio.loads(str(cell).replace("\r\n", "\n"), right='as in age_basis = "build_year"')
+    return tomlio.loads(
+        str(cell).replace("\r\n", "\n"),
+        right='lines of name = value are wanted, as in age_basis = "build_year"',
+    )
 
 
 def condition_out(condition: Any) -> str:
