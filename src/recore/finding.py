@@ -150,6 +150,15 @@ _MEDIA_TYPES = {
     "pdf": "application/pdf",
     "stl": "model/stl",
     "glb": "model/gltf-binary",
+    "wav": "audio/wav",
+    "tdms": "application/x-tdms",
+    "uff": "application/x-uff",
+    "unv": "application/x-uff",
+    "uf": "application/x-uff",
+    "h5": "application/x-hdf5",
+    "hdf5": "application/x-hdf5",
+    "mat": "application/x-matlab-data",
+    "npz": "application/x-npz",
 }
 
 

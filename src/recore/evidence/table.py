@@ -130,6 +130,12 @@ class Table:
         """`table["radius_um"]` is `table.floats("radius_um")`."""
         return self.floats(name)
 
+    @property
+    def rate_hz(self) -> float | None:
+        """Samples per second of every column, where the file itself says so; else None."""
+        rate: float | None = getattr(self.source, "rate_hz", None)
+        return rate
+
     def has(self, name: str, kind: Kind = "float") -> bool:
         """Whether the column is there, in the unit asked for or in another of the same kind."""
         try:

@@ -1,0 +1,1 @@
+"""Straightness, flatness, cylindricity and sphericity with the minimum zone proven."""

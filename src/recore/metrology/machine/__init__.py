@@ -1,0 +1,1 @@
+"""Machine tools: positioning, circular tests, thermal behaviour."""

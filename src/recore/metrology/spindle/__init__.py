@@ -1,0 +1,1 @@
+"""Spindles: error motion, error separation, probe planning."""

@@ -1,0 +1,1 @@
+"""Vibration: severity, bearing diagnosis, orders, before and after."""
