@@ -81,6 +81,7 @@ _KINDS: dict[str, dict[str, str]] = {
     "Vickers hardness": {"HV": "1"},
     "Brinell hardness": {"HB": "1"},
     "count": {"pcs": "1"},
+    "unbalance": {"g·mm": "1", "kg·mm": "1000"},
     "emission": {"kgCO2e": "1", "tCO2e": "1000"},
 }
 # ISO 4217, active codes of money; each is a kind of its own, because a rate between two of them has a date
