@@ -148,7 +148,7 @@ class _Walk:
         return Contents(tuple(channels), self.facts, tuple(self.rates), places)
 
     def _group(self, group: Any, path: tuple[str, ...], rate: float | None) -> None:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
 
         if len(path) > _DEEPEST:
             raise BadInput(
@@ -179,13 +179,12 @@ class _Walk:
             elif isinstance(child, h5py.Dataset) and _is_numeric(child):
                 numbers.append(((*path, word), child))
         for where, dataset in numbers:
-            if math.prod(dataset.shape) == 1 and len(numbers) > 1 and _why_not(dataset) is None:
+            if math.prod(dataset.shape) == 1 and _why_not(dataset) is None:
                 self._fact(where, dataset)
-        for where, dataset in numbers:
-            if math.prod(dataset.shape) != 1 or len(numbers) == 1:
-                own = _rate_in(dataset.attrs)
-                unit = next((_text(dataset.attrs[n]) for n in _UNIT_NAMES if n in dataset.attrs), "")
-                self.found.append(_Found(where, dataset, own if own is not None else rate, unit))
+                continue
+            own = _rate_in(dataset.attrs)
+            unit = next((_text(dataset.attrs[n]) for n in _UNIT_NAMES if n in dataset.attrs), "")
+            self.found.append(_Found(where, dataset, own if own is not None else rate, unit))
 
     def _fact(self, where: tuple[str, ...], dataset: Any) -> None:
         import numpy as np

@@ -62,9 +62,11 @@ def _full_scale(values: NDArray[Any]) -> NDArray[Any]:
         wide = np.zeros((len(values), 4), np.uint8)
         wide[:, 1:] = np.ascontiguousarray(values).view(np.uint8).reshape(-1, 3)
         values = wide.view("<i4")[:, 0]
+    bits = values.dtype.itemsize * 8
     # a float holds 24 bits, a double all 32
-    single = values.dtype.itemsize < 4
-    return values.astype(np.float32 if single else np.float64) / (2.0 ** (values.dtype.itemsize * 8 - 1))
+    wider: NDArray[Any] = values.astype(np.float32 if bits == 16 else np.float64)
+    fractions: NDArray[Any] = np.ldexp(wider, 1 - bits)
+    return fractions
 
 
 def _chunks(stream: BinaryIO, name: str) -> tuple[int, int, int, int, int, int]:
