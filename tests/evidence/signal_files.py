@@ -98,7 +98,9 @@ def tdms_segment(
     if interleaved:
         raw = np.concatenate([a[:, None].view(np.uint8).reshape(len(a), -1) for a in arrays], 1).tobytes()
     else:
-        raw = b"".join(part.tobytes() for k in range(chunks) for a in arrays for part in [np.split(a, chunks)[k]])
+        raw = b"".join(
+            part.tobytes() for k in range(chunks) for a in arrays for part in [np.split(a, chunks)[k]]
+        )
     return tdms_lead(told, raw, order, meta, new, interleaved) + told + raw
 
 
@@ -160,5 +162,3 @@ def uff58(
     per_line = 4 if double else 6
     rows = ["".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
     return head + "".join(row + end for row in rows).encode() + mark
-
-

@@ -312,7 +312,7 @@ def test_tdms_objects_without_data_leave_the_list_and_come_back(tmp_path: Path) 
     x, y = RAMP[:4].copy(), RAMP[4:8].copy()
     parts = [
         tdms_segment({("g", "x"): (x, {}), ("g", "y"): (y, {}), ("h", "x"): (y, {})}),
-        tdms_segment({("g", "y"): (None, {})}, new=False)[:-0 or None],
+        tdms_segment({("g", "y"): (None, {})}, new=False)[: -0 or None],
     ]
     told_x = tdms_segment({("g", "x"): ("as before", {}), ("h", "x"): ("as before", {})}, new=True)
     raw = np.concatenate([x + 1, y + 1]).tobytes()
@@ -350,7 +350,10 @@ def test_tdms_raw_counts_are_scaled_as_the_file_says(tmp_path: Path) -> None:
             ("g", "scaled"): (counts, {}),
             ("h", "table"): (counts, table_scale),
             ("h", "raw"): (counts, {"NI_Scaling_Status": "unscaled"}),
-            ("h", "done"): (counts, {"NI_Scaling_Status": "scaled"} | linear | {"NI_Scaling_Status": "scaled"}),
+            ("h", "done"): (
+                counts,
+                {"NI_Scaling_Status": "scaled"} | linear | {"NI_Scaling_Status": "scaled"},
+            ),
             ("h", "spectrum"): (counts, {"wf_increment": 2.0, "wf_xunit_string": "Hz"}),
         }
     )
@@ -385,7 +388,9 @@ def test_uff_58_in_text_and_binary(tmp_path: Path, double: bool, form: str, end:
     blocks = list(read.batches(["12:+Z [m/s²]", "12:-X [m/s²]", "Probe 1 [mils]"], rows=9))
     assert [b.num_rows for b in blocks] == [9, 9, 4]
     got = np.concatenate([np.stack([c.to_numpy() for c in b.columns]) for b in blocks], 1)
-    np.testing.assert_allclose(got, [values, -9.80665 * values, 2 * values], rtol=1e-6 if not double else 1e-11)
+    np.testing.assert_allclose(
+        got, [values, -9.80665 * values, 2 * values], rtol=1e-6 if not double else 1e-11
+    )
 
 
 def test_uff_with_abscissas_and_with_other_functions(tmp_path: Path) -> None:
@@ -408,6 +413,8 @@ def test_uff_with_abscissas_and_with_other_functions(tmp_path: Path) -> None:
             read.floats("frf")
         with pytest.raises(BadInput, match="it is the complex spectrum"):
             read.floats("spectrum of bytes")
+    doubled = table(tmp_path, "b.unv", b"    -1\n" + uff58(values, binary="<") + b"    -1\n" + uff58(values))
+    assert doubled.columns == ("1:+Z#1", "1:+Z#2")
     alone = table(tmp_path, "b.unv", uff58(values, times=times, name="x"))
     assert alone.columns == ("time [s]", "x")
     assert table(tmp_path, "c.uff", uff58(values, 0.5, time_unit="ms")).rate_hz == 2000

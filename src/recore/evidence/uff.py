@@ -165,7 +165,9 @@ class _Reader:
         return self._named()
 
     def _dataset(self) -> None:
-        number = self._line()
+        # a common writer doubles the mark that begins a binary dataset
+        while (number := self._line()).strip() == _MARK:
+            pass
         kind = number[:6].strip()
         if kind != b"58":
             while self._line().strip() != _MARK:
