@@ -98,9 +98,8 @@ def tdms_segment(
     if interleaved:
         raw = np.concatenate([a[:, None].view(np.uint8).reshape(len(a), -1) for a in arrays], 1).tobytes()
     else:
-        raw = b"".join(
-            part.tobytes() for k in range(chunks) for a in arrays for part in [np.split(a, chunks)[k]]
-        )
+        pieces = [np.split(a, chunks) for a in arrays]
+        raw = b"".join(piece.tobytes() for together in zip(*pieces, strict=True) for piece in together)
     return tdms_lead(told, raw, order, meta, new, interleaved) + told + raw
 
 

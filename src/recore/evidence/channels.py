@@ -322,7 +322,7 @@ def with_unit(name: str, label: str) -> str:
     try:
         unit = unit_of(_LABELS.get(label.lower(), label))
     except BadInput:
-        return f"{name} [{re.sub(r'[][()]', ' ', label).strip()}]"
+        return f"{name} [{clean(re.sub(r'[][()]', ' ', label))}]"
     if unit in CURRENCIES:
         return f"{name} [{label.lower()}]"
     units = units_of(name)[1]
