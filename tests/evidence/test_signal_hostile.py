@@ -113,9 +113,9 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, name: str) -> None:
     spare = 2 if name == "a.uff" or name == "b.uff" else 0
     cuts = sorted(
         {
-            *range(0, min(200, len(content))),
-            *range(len(content) - 60, len(content) - spare),
-            *range(0, len(content) - spare, 97),
+            *range(0, min(200, len(content)), 2),
+            *range(len(content) - 30, len(content) - spare),
+            *range(0, len(content) - spare, 131),
         }
     )
     bounds = {"a.mat": 128, "b.mat": 128}
@@ -323,7 +323,7 @@ def test_what_a_file_says_is_held_against_what_it_holds(tmp_path: Path, number: 
 
 
 def test_small_files_that_would_unpack_to_much_take_little_memory(tmp_path: Path) -> None:
-    many = 2**24
+    many = 2**22
     zeros = itertools.repeat(bytes(2**20), many * 8 // 2**20)
     head = npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({many},)}}")
     path = tmp_path / "a.npz"
@@ -351,7 +351,7 @@ def test_small_files_that_would_unpack_to_much_take_little_memory(tmp_path: Path
         tracemalloc.stop()
         assert (tmp_path / name).stat().st_size < many * 8 / 100
         assert rows == many
-        assert peak < 16 * 2**20
+        assert peak < 12 * 2**20
 
 
 def test_a_thousand_single_samples_are_read_as_frames(tmp_path: Path) -> None:
