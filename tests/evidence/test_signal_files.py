@@ -488,3 +488,34 @@ def test_an_ending_that_lies_is_named(tmp_path: Path) -> None:
             table(tmp_path, name, content[other]).columns  # noqa: B018
     with pytest.raises(BadInput, match=r"a file ending in \.csv, .*\.wav, \.tdms.* is wanted"):
         table(tmp_path, "x.bin", b"1")
+
+
+@pytest.mark.parametrize("name", ["a.tdms", "a.h5", "a.mat", "a.npz", "a.uff"])
+def test_a_method_takes_a_signal_file_at_the_command_line(
+    tmp_path: Path, recore: Callable[..., Any], name: str
+) -> None:
+    angle = np.arange(0, 360, 0.5)
+    radius = 5000 + 2 * np.cos(np.radians(3 * angle))
+    columns = {"angle_deg": angle, "radius_um": radius}
+    if name == "a.tdms":
+        objects = {
+            ("profile", "angle"): (angle, {"unit_string": "deg"}),
+            ("profile", "radius"): (radius / 1000, {"unit_string": "mm"}),
+        }
+        (tmp_path / name).write_bytes(tdms_segment(objects))
+    elif name == "a.uff":
+        parts = [uff58(values, name=word) for word, values in columns.items()]
+        (tmp_path / name).write_bytes(b"".join(parts))
+    elif name == "a.h5":
+        (tmp_path / name).write_bytes(
+            hdf5(lambda file: [file.create_dataset(k, data=v) for k, v in columns.items()])
+        )
+    else:
+        (tmp_path / name).write_bytes(mat(columns) if name == "a.mat" else npz(**columns))
+    ended = recore("run", "roundness.form", tmp_path / name, "--json")
+    assert ended.status == 0, ended.err
+    assert ended.json["results"]["roundness"]["value"] == pytest.approx(4, rel=1e-6)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
+    ended = recore("run", "roundness.form", tmp_path / name, "--json")
+    assert ended.status == 2
+    assert "Traceback" not in ended.err
