@@ -366,6 +366,86 @@ def test_tdms_raw_counts_are_scaled_as_the_file_says(tmp_path: Path) -> None:
             read.floats(name)
 
 
+def daqmx(digital: bool = False) -> bytes:
+    """Two channels of one device, whose samples have a byte between them, and one of another; two chunks."""
+    import struct
+
+    from signal_files import tdms_path
+
+    def text(word: str) -> bytes:
+        return struct.pack("<I", len(word)) + word.encode()
+
+    def scale(number: int, slope: float) -> dict[str, Any]:
+        name = f"NI_Scale[{number}]_"
+        return {
+            "NI_Number_Of_Scales": number + 1, name + "Scale_Type": "Linear", name + "Linear_Slope": slope,
+            name + "Linear_Y_Intercept": 1.0, name + "Linear_Input_Source": number - 1,
+        }  # fmt: skip
+
+    told = struct.pack("<I", 3 + digital)
+    channels = [("a", 3, 0, 0, 4, 0.5), ("b", 5, 0, 3, 4, 2.0), ("c", 2, 1, 0, 2, 0.25)]
+    for name, kind, buffer, at, count, slope in channels:
+        told += text(tdms_path("g", name)) + struct.pack("<IIIQI", 0x1269, 0xFFFFFFFF, 1, count, 1)
+        told += struct.pack("<IIIII", kind, buffer, at, 0, 0) + struct.pack("<III", 2, 7, 2)
+        properties = scale(1, slope)
+        told += struct.pack("<I", len(properties))
+        for key, value in properties.items():
+            told += text(key)
+            if isinstance(value, str):
+                told += struct.pack("<I", 0x20) + text(value)
+            else:
+                told += (
+                    struct.pack("<Id", 10, value)
+                    if isinstance(value, float)
+                    else struct.pack("<II", 7, value)
+                )
+    if digital:
+        told += text(tdms_path("g", "d")) + struct.pack("<IIIQI", 0x126A, 0xFFFFFFFF, 1, 2, 1)
+        told += struct.pack("<IIIBI", 2, 1, 0, 0, 0) + struct.pack("<III", 2, 7, 2) + struct.pack("<I", 0)
+    raw = b""
+    for start in (0, 4):
+        raw += b"".join(struct.pack("<hbi", i, 99, -i) for i in range(start, start + 4))
+        raw += b"".join(struct.pack("<H", 1000 + i) for i in range(start // 2, start // 2 + 2))
+    toc = 2 | 4 | 8 | 0x80
+    return b"TDSm" + struct.pack("<IIQQ", toc, 4713, len(told) + len(raw), len(told)) + told + raw
+
+
+def test_tdms_of_daqmx_is_scaled_as_the_file_says(tmp_path: Path) -> None:
+    content = daqmx()
+    read = table(tmp_path, "a.tdms", content)
+    np.testing.assert_array_equal(read.floats("a"), 1 + 0.5 * np.arange(8))
+    np.testing.assert_array_equal(read.floats("b"), 1 - 2.0 * np.arange(8))
+    np.testing.assert_array_equal(read.floats("c"), 1 + 0.25 * np.arange(1000, 1004))
+    for damaged, what in [
+        (content.replace(b"NI_Scale[1]_Scale_Type", b"NI_Scale[1]_Other_Type"), "raw counts"),
+        (daqmx(digital=True), "digital lines or several raw counts"),
+    ]:
+        with pytest.raises(BadInput, match=what):
+            table(tmp_path, "a.tdms", damaged).floats("a")
+    widths = content.index(b"\x02\0\0\0\x07\0\0\0\x02\0\0\0")
+    for at, value, what in [
+        (widths, 999, "999 devices"),
+        (widths + 4, 1, "beyond the samples of their device"),
+    ]:
+        wrong = bytearray(content)
+        wrong[at : at + 4] = value.to_bytes(4, "little")
+        with pytest.raises(BadInput, match=what):
+            _ = table(tmp_path, "a.tdms", bytes(wrong)).columns
+    for wrong_toc, what in [
+        (2 | 4 | 8, "in a segment of others"),
+        (2 | 4 | 8 | 0x80, "bytes where chunks have"),
+    ]:
+        cut = (
+            content[:4]
+            + bytes([wrong_toc])
+            + content[5:12]
+            + (len(content) - 29).to_bytes(8, "little")
+            + content[20:-1]
+        )
+        with pytest.raises(BadInput, match=what):
+            _ = table(tmp_path, "a.tdms", cut).columns
+
+
 # --- UFF ----------------------------------------------------------------------------------------------------
 
 
@@ -514,7 +594,7 @@ def test_a_method_takes_a_signal_file_at_the_command_line(
         (tmp_path / name).write_bytes(mat(columns) if name == "a.mat" else npz(**columns))
     ended = recore("run", "roundness.form", tmp_path / name, "--json")
     assert ended.status == 0, ended.err
-    assert ended.json["results"]["roundness"]["value"] == pytest.approx(4, rel=1e-6)
+    assert ended.json["results"]["lsc_deviation"]["value"] == pytest.approx(4, rel=1e-6)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
     ended = recore("run", "roundness.form", tmp_path / name, "--json")
     assert ended.status == 2

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from recore.errors import BadInput
 from recore.evidence.channels import (
@@ -35,13 +35,16 @@ _LEAD_IN = 28
 _META, _NEW, _RAW, _INTERLEAVED, _BIG_ENDIAN, _DAQMX = 0x02, 0x04, 0x08, 0x20, 0x40, 0x80
 _NOT_CLOSED = 2**64 - 1
 _NO_DATA, _AS_BEFORE = 0xFFFFFFFF, 0
-_DAQMX_INDEX = (0x69120000, 0x00001269, 0x69130000, 0x00001369)
+# format changing scaler and digital line scaler: the head of the index, and the bytes of a scaler
+_DAQMX_INDEX = {0x1269: 20, 0x126A: 17, 0x1369: 17}
+_DAQMX_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 _STRING, _BOOLEAN, _TIME, _DAQMX_RAW = 0x20, 0x21, 0x44, 0xFFFFFFFF
 # type → code of struct and NumPy; the same with a unit
 _NUMBERS = {1: "i1", 2: "i2", 3: "i4", 4: "i8", 5: "u1", 6: "u2", 7: "u4", 8: "u8", 9: "f4", 10: "f8", 0x19: "f4", 0x1A: "f8"}  # fmt: skip
 _OTHER_SIZES = {0: 1, _BOOLEAN: 1, 11: 16, 0x1B: 16, _TIME: 16, 0x08000C: 8, 0x10000D: 16}
 _MAX_META = 2**27
 _MAX_SEGMENTS = 10**6
+_MAX_DEVICES = 256
 _MAX_RUNS = 2**21
 _PATH = re.compile(r"/'((?:[^']|'')*)'(?:/'((?:[^']|'')*)')?")
 
@@ -56,6 +59,18 @@ class _Object:
     size: int = 0
     runs: list[Run] = field(default_factory=list)
     rows: int = 0
+    scaler: _Scaler | None = None
+    widths: tuple[int, ...] = ()
+    unknown: bool = False  # some of its values could not be placed
+
+
+class _Scaler(NamedTuple):
+    """Where a DAQmx channel stands among the bytes of a device, and the number of the scale that takes it."""
+
+    dtype: str
+    buffer: int
+    at: int
+    scale: int
 
 
 @dataclass(frozen=True)
@@ -108,12 +123,14 @@ class _Reader:
         channels, places = [], []
         for word, (thing, group_) in zip(short_names(paths), found, strict=True):
             own = thing.properties
-            scale, refused = scale_of([own, group_.properties, root.properties])
+            levels = [own, group_.properties, root.properties]
+            scale, refused = scale_of(levels, thing.scaler.scale if thing.scaler else None)
             if thing.type == _DAQMX_RAW:
-                refused = (
-                    "holds raw counts of DAQmx, whose layout is the device's own",
-                    "export it from LabVIEW or DIAdem as scaled values",
-                )
+                if thing.unknown:
+                    refused = (
+                        "holds digital lines or several raw counts of DAQmx at once",
+                        "export it from LabVIEW or DIAdem as scaled values",
+                    )
             elif thing.type not in _NUMBERS:
                 if thing.type in (_STRING, _TIME, _BOOLEAN, 0):
                     continue
@@ -177,9 +194,10 @@ class _Reader:
         active = [self.objects[path] for path in self.active]
         active = [thing for thing in active if thing.type is not None and thing.count]
         if toc & _DAQMX:
-            for thing in active:
-                thing.rows += thing.count
+            self._place_daqmx(active, start, length, order)
             return
+        if any(thing.type == _DAQMX_RAW for thing in active):
+            raise self._damaged("DAQmx channels in a segment of others")
         chunk = sum(thing.size for thing in active)
         if not chunk:
             if length:
@@ -204,6 +222,40 @@ class _Reader:
                 else:
                     thing.runs.append(Run(start + at, thing.count, width, 0, dtype, chunks, chunk))
             at += width if toc & _INTERLEAVED or thing.count == 1 else thing.size
+
+    def _place_daqmx(self, active: Sequence[_Object], start: int, length: int, order: str) -> None:
+        """Channels of DAQmx: the samples of each device lie together, one device after another."""
+        import numpy as np
+
+        if any(thing.type != _DAQMX_RAW for thing in active) or len({t.widths for t in active}) > 1:
+            raise self._damaged("channels of DAQmx that do not fit together")
+        if not active:
+            if length:
+                raise self._damaged("values of no channel")
+            return
+        widths = active[0].widths
+        counts = [
+            max((t.count for t in active if t.scaler is not None and t.scaler.buffer == i), default=0)
+            for i in range(len(widths))
+        ]
+        chunk = sum(count * width for count, width in zip(counts, widths, strict=True))
+        if any(thing.scaler is None for thing in active):
+            for thing in active:  # where the others stand is not known either
+                thing.unknown = True
+            return
+        if not chunk or length % chunk:
+            raise self._damaged(f"a segment of {length} bytes where chunks have {chunk}")
+        for thing in active:
+            if thing.scaler is None:
+                continue
+            dtype = np.dtype(order + thing.scaler.dtype)
+            width = widths[thing.scaler.buffer]
+            before = sum(counts[i] * widths[i] for i in range(thing.scaler.buffer))
+            thing.rows += thing.count * (length // chunk)
+            if length:
+                thing.runs.append(
+                    Run(start + before, thing.count, width, thing.scaler.at, dtype, length // chunk, chunk)
+                )
 
     def _path(self, path: str) -> tuple[str, str | None]:
         match = _PATH.fullmatch(path)
@@ -260,7 +312,7 @@ class _Metadata:
             active.pop(path, None)
             return
         if index in _DAQMX_INDEX:
-            self._daqmx(known)
+            self._daqmx(known, _DAQMX_INDEX[index])
         elif index != _AS_BEFORE:
             kind, dimensions, count = self._unpack("IIQ")
             if dimensions != 1:
@@ -273,19 +325,37 @@ class _Metadata:
                 size = count * _OTHER_SIZES[kind]
             else:
                 raise self.reader._damaged(f"values of type {kind}")
-            if known.runs and (kind in _NUMBERS) != (known.type in _NUMBERS):
+            if known.rows and (kind in _NUMBERS) != (known.type in _NUMBERS):
                 raise self.reader._damaged("a channel that changes from numbers to something else")
             known.type, known.count, known.size = kind, count, size
         elif known.type is None:
             raise self.reader._damaged("values laid out as before, where nothing was before")
         active[path] = None
 
-    def _daqmx(self, known: _Object) -> None:
+    def _daqmx(self, known: _Object, scaler_bytes: int) -> None:
         _, _, count, scalers = self._unpack("IIQI")
-        self._skip(20 * scalers)
-        (widths,) = self._unpack("I")
-        self._skip(4 * widths)
+        found = None
+        if scalers == 1 and scaler_bytes == 20:
+            kind, buffer, at, _, scale = self._unpack("IIIII")
+            if kind < len(_DAQMX_TYPES):
+                found = _Scaler(_DAQMX_TYPES[kind], buffer, at, scale)
+        else:
+            self._skip(scaler_bytes * scalers)
+        (number,) = self._unpack("I")
+        if number > _MAX_DEVICES:
+            raise self.reader._damaged(f"DAQmx values of {number} devices")
+        widths = self._unpack(f"{number}I")
+        if found is not None and (
+            found.buffer >= number or found.at + int(found.dtype[1]) > widths[found.buffer]
+        ):
+            raise self.reader._damaged("DAQmx values beyond the samples of their device")
+        if known.rows and known.type != _DAQMX_RAW:
+            raise self.reader._damaged("a channel that changes to DAQmx")
+        before = known.scaler
+        # one channel has one scale throughout
+        known.unknown |= found is None or (before is not None and before.scale != found.scale)
         known.type, known.count, known.size = _DAQMX_RAW, count, 0
+        known.scaler, known.widths = found, widths
 
     def _value(self, kind: int) -> Any:
         if kind == _STRING:

@@ -34,12 +34,15 @@ class Scale:
         return values
 
 
-def scale_of(levels: Sequence[Mapping[str, Any]]) -> tuple[Scale | None, tuple[str, str] | None]:
+def scale_of(
+    levels: Sequence[Mapping[str, Any]], raw: int | None = None
+) -> tuple[Scale | None, tuple[str, str] | None]:
     """The scale of a channel, or why there is none that can be used, with what would be right.
 
     Parameters
     ----------
     levels : properties of the channel, of its group and of the file; the first that states a scale counts
+    raw : number that the raw counts of DAQmx have among the scales, None where they are no DAQmx
     """
     for properties in levels:
         if properties.get("NI_Scaling_Status") == "scaled":
@@ -52,7 +55,7 @@ def scale_of(levels: Sequence[Mapping[str, Any]]) -> tuple[Scale | None, tuple[s
         number = properties.get("NI_Number_Of_Scales")
         last = number - 1 if isinstance(number, int) and number > 0 else max(stated)
         steps: list[tuple[float, ...]] = []
-        while last != _RAW:
+        while last not in (_RAW, raw):
             step = _step(properties, last)
             if step is None or len(steps) >= _MAX_STEPS:
                 kind = properties.get(f"NI_Scale[{last}]_Scale_Type")
@@ -60,7 +63,7 @@ def scale_of(levels: Sequence[Mapping[str, Any]]) -> tuple[Scale | None, tuple[s
             steps.insert(0, step[0])
             last = step[1]
         return Scale(tuple(steps)), None
-    return None, None
+    return (None, None) if raw is None else (None, ("holds raw counts without a scale", _RIGHT))
 
 
 def _step(properties: Mapping[str, Any], index: int) -> tuple[tuple[float, ...], int] | None:
