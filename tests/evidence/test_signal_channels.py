@@ -41,6 +41,7 @@ def tdms(folder: Path, **channels: tuple[int, float | None, str]) -> Table:
         ("dt_ms", 0.5, 2000),
         ("delta_t", 0.25, 4),
         ("f_s", 100, 100),
+        ("rate_hz", 12000, 12000),
         ("rate", 25, None),
         ("rpm", 1797, None),
         ("fs", 0, None),

@@ -30,6 +30,7 @@ _LONGEST_NAME = 200
 _RATES = frozenset(
     [
         "fs",
+        "rate_hz",
         "sr",
         "f_s",
         "samplerate",
@@ -289,7 +290,7 @@ def cut_short(name: str) -> BadInput:
 def is_rate(name: str, value: float) -> float | None:
     """The sampling rate [Hz] that a number of this name states, None where it states none.
 
-    Names are compared without regard to case: fs, sr, sample_rate, sampling_rate, sampling_frequency … [Hz, or
+    Names are compared without regard to case: fs, sr, rate_hz, sample_rate, sampling_rate, sampling_frequency … [Hz, or
     as in fs_khz], and dt, sampling_interval, sampling_period, wf_increment … [s, or as in dt_ms]. A mere 'rate'
     is left alone: it is as often the speed of a shaft.
     """
