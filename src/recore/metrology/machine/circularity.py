@@ -13,7 +13,7 @@ from recore.errors import BadInput
 from recore.evidence import Table
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology import circles
-from recore.metrology.budget import Contribution, budget_table, disagreement, stated
+from recore.metrology.budget import Contribution, budget_table, stated, widened_beyond
 from recore.metrology.machine import circularity_zone as zones
 from recore.metrology.machine.ballbar import Found, diagnosis, diagnosis_table, is_seen, not_told, ranked
 from recore.metrology.machine.ballbar_model import Fit, fit
@@ -242,12 +242,13 @@ def circularity(
         "explained": None if fitted is None else Quantity(fitted.explained),
         "diagnosis": None if fitted is None else diagnosis_table(found, fitted),
         "budget": budget_table(lines, drawn),
-        "flags": (*flags, *certified, *disagreement(lines, drawn)),
+        "flags": (*flags, *certified, *widened_beyond(lines, drawn)),
         "refusals": tuple(refusals),
         "traces": tuple(traces),
         "fitted": fitted,
     }
-    return Circularity(**dict.fromkeys(names) | terms | deviations | fixed)
+    everything: dict[str, Any] = {**dict.fromkeys(names), **terms, **deviations, **fixed}
+    return Circularity(**everything)
 
 
 def _remarks(

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from recore.errors import BadInput
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
-from recore.metrology.budget import budget_table, disagreement, stated
+from recore.metrology.budget import budget_table, stated, widened_beyond
 from recore.metrology.machine import positioning_kernel as kernels
 from recore.metrology.machine.positioning_checks import drift_between, remarks
 from recore.metrology.machine.positioning_kernel import RuleSetName
@@ -181,7 +181,7 @@ def positioning(
     unit = approaches.unit
     lines = contributions(measured, x, distance, sources, unit)
     drawn = simulated(measured, x, distance, sources, trials, seed)
-    flags = [*rows.notes(), *remarks(approaches, rows, span), *flags, *disagreement(lines, drawn)]
+    flags = [*rows.notes(), *remarks(approaches, rows, span), *flags, *widened_beyond(lines, drawn)]
     note = drift_between(x, values.get("drift_between_runs"))
     flags += [note] if note else []
 
