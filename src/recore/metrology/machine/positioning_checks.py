@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 
 _EVEN = 1e-3  # of the mean spacing
 _LARGE = 0.01  # of the travel: a machine that bad would not be measured to micrometres
+_SMALL = 0.01  # µm or arcsec: what is measured in nanometres was perhaps named micrometres
 _SEEN = 3.0  # standard errors
 
 
@@ -40,8 +41,8 @@ def remarks(approaches: Approaches, rows: NamedSet, span: float) -> list[Note]:
     if size > _LARGE * full:
         text = f"a deviation of {size:.3g} {unit} is {size / full:.0%} of the travel: is the unit right?"
         flags.append(Note("deviation-implausible", text))
-    elif 0 < size < 1e-3:
-        text = f"no deviation exceeds {size:.2g} {unit}, less than any machine reaches: is the unit right?"
+    elif 0 < size < _SMALL:
+        text = f"no deviation exceeds {size:.2g} {unit}, less than a machine tool reaches: is the unit right?"
         flags.append(Note("deviation-implausible", text))
     return flags
 
