@@ -237,7 +237,9 @@ def test_the_cosine_error_is_that_of_iso_tr_230_9(measured_axis: Approaches) -> 
     # there: U = 0.3 R² / L, 1 mm aside over 1000 mm makes 0.3 µm on 1 m
     found = positioning(measured_axis, misalignment_mm=1.0, eve=0.0, trials=0)
     lines = found.budget.to_pylist()
-    own = next(l for l in lines if l["result"] == "linear_slope" and l["source"].startswith("alignment"))
+    own = next(
+        line for line in lines if line["source"].startswith("alignment") and line["result"] == "linear_slope"
+    )
     assert 2 * own["contribution"] == pytest.approx(0.3, rel=0.05)
 
 

@@ -21,6 +21,7 @@ INFLATION = 100.0  # a standard error ten times that of the term alone: then the
 _NULL = 1e-9
 _EMPTY = 1e-6
 _ROUNDS = 6
+_SOUGHT_ON = 3000  # readings
 _SETTLED = 1e-3
 _PARTNER = 0.3
 _WIDTHS = np.radians((0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0))
@@ -40,7 +41,7 @@ class Fit:
     apart : term → None where it can be told from the others, else why not
     residual : (n,) what no term explains [µm]
     widened : factor on standard uncertainties for correlated residuals
-    spike_width : angle from the reversal to the peak of a spike [rad]
+    spike_width : angle within which a spike falls to 1/e [rad]
     explained : share of the variance about a circle of free centre and radius
     """
 
@@ -68,7 +69,8 @@ def design(
     feed_um_per_ms: float,
     spike_width: float,
     pitches_mm: tuple[float | None, float | None] = (None, None),
-    play_um: tuple[float, float] = (0.0, 0.0),
+    play_um: Sequence[float] = (0.0, 0.0),
+    held_um: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
 ) -> dict[str, Floats]:
     """Change of the radius [µm] by one unit of each term.
 
@@ -76,9 +78,11 @@ def design(
     ----------
     angle, sense : (n,) commanded angle [rad] and d of each reading
     radius_mm, feed_um_per_ms : of the path
-    spike_width : angle from a reversal to the peak of its spike [rad]
+    spike_width : angle within which a spike falls to 1/e [rad]
     pitches_mm : of cyclic errors of X and Y, where they are looked for
     play_um : about how large the backlash of X and Y is: the axis stands still until that much is taken up
+    held_um : about how high the spike at each of the four ends is: friction holds the axis until the command is that
+        far ahead
 
     radius, centre_x, centre_y, straightness, backlash, lateral play, spikes and cyclic errors in µm; squareness and
     scale mismatch in µm/m; servo mismatch in ms.
@@ -110,8 +114,8 @@ def design(
         "straightness_y": s * s * c,
     }
     for quarter, name in enumerate(ENDS):
-        share = since[quarter] / spike_width
-        terms[name] = share * np.exp(1 - share) * np.cos(angle - quarter * np.pi / 2)
+        shape = _spike(since[quarter], spike_width, radius_mm, held_um[quarter])
+        terms[name] = shape * np.cos(angle - quarter * np.pi / 2)
     for axis, along, pitch in (("x", c, pitches_mm[0]), ("y", s, pitches_mm[1])):
         if pitch is not None:
             turn = 2 * np.pi * radius_mm * along / pitch
@@ -134,26 +138,76 @@ def fit(
     sense = np.concatenate([np.full(len(trace.angle), trace.sense) for trace in traces])
     deviation = np.concatenate([trace.deviation for trace in traces])
     step = max(float(np.median(np.abs(np.diff(trace.angle)))) for trace in traces)
-    lengths = [len(trace.angle) for trace in traces]
-    widths = [w for w in _WIDTHS if w >= 2 * step] if spike_width is None else [spike_width]
-    play = (0.0, 0.0)
+    widths = [float(w) for w in _WIDTHS if w >= 2 * step] if spike_width is None else [spike_width]
+    # the shapes that are not linear are sought on some of the readings, all terms then found from all
+    some = slice(None, None, max(1, len(angle) // _SOUGHT_ON))
+    shapes = _Shapes((widths or [2 * step])[0], (0.0, 0.0), (0.0,) * 4)
     for _ in range(_ROUNDS):
-        tried = [
-            _solve(
-                design(angle, sense, radius_mm, feed_um_per_ms, float(width), pitches_mm, play),
-                deviation,
-                lengths,
-                float(width),
+        tried = []
+        for width in widths or [2 * step]:
+            terms = design(
+                angle[some],
+                sense[some],
+                radius_mm,
+                feed_um_per_ms,
+                width,
+                pitches_mm,
+                shapes.play,
+                shapes.held,
             )
-            for width in widths or [2 * step]
-        ]
-        best = min(tried, key=lambda one: float(one.residual @ one.residual))
-        found = [float(best.values[best.names.index(f"backlash_{axis}")]) for axis in "xy"]
-        if max(abs(a - b) for a, b in zip(found, play, strict=True)) < _SETTLED * max(1.0, *found):
+            tried.append((*_quick(terms, deviation[some]), width))
+        values, _, width = min(tried, key=lambda one: one[1])
+        now = dict(zip(terms, values.tolist(), strict=True))
+        next_one = _Shapes(
+            width,
+            tuple(max(now[name], 0.0) for name in ("backlash_x", "backlash_y")),
+            tuple(max(now[end], 0.0) for end in ENDS),
+        )
+        if next_one.near(shapes):
             break
-        play = (max(found[0], 0.0), max(found[1], 0.0))
-        widths = [best.spike_width, *(w for w in widths if 0.4 < w / best.spike_width < 2.5)]
-    return best
+        shapes = next_one
+        widths = [w for w in widths if 0.4 < w / width < 2.5]
+    terms = design(
+        angle, sense, radius_mm, feed_um_per_ms, shapes.width, pitches_mm, shapes.play, shapes.held
+    )
+    return _solve(terms, deviation, [len(trace.angle) for trace in traces], shapes.width)
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """What enters the terms not linearly: width of the spikes [rad], play and height of the spikes [µm]."""
+
+    width: float
+    play: tuple[float, ...]
+    held: tuple[float, ...]
+
+    def near(self, other: _Shapes) -> bool:
+        mine, theirs = (*self.play, *self.held), (*other.play, *other.held)
+        moved = max(abs(a - b) for a, b in zip(mine, theirs, strict=True))
+        return self.width == other.width and moved < _SETTLED * max(1.0, *mine)
+
+
+def _quick(terms: dict[str, Floats], deviation: Floats) -> tuple[Floats, float]:
+    """Estimates and sum of squares alone, by normal equations of the scaled terms."""
+    matrix = np.stack(list(terms.values()))
+    size = np.linalg.norm(matrix, axis=1)
+    size[size < _EMPTY * size.max()] = np.inf
+    gram = matrix @ matrix.T / np.outer(size, size)
+    right = matrix @ deviation / size
+    values = np.linalg.pinv(gram, rcond=_NULL, hermitian=True) @ right
+    return values / size, float(deviation @ deviation - values @ right)
+
+
+def _spike(since: Floats, width: float, radius_mm: float, held_um: float) -> Floats:
+    """Shape of a reversal spike of height 1: friction holds the axis while the command recedes by R (1 − cos φ); when
+    that has reached the height, the axis breaks away and creeps back."""
+    start = 0.0
+    if held_um > 0:
+        start = float(np.arccos(max(1 - held_um / (1000 * radius_mm), 0.0)))
+    back = np.exp(-np.maximum(since - start, 0.0) / width)
+    rising = 1000 * radius_mm * (1 - np.cos(np.minimum(since, start))) / held_um if held_um > 0 else back
+    shape: Floats = np.where(since < start, rising, back)
+    return shape
 
 
 def _behind(since_plus: Floats, since_minus: Floats, radius_mm: float, play_um: float) -> Floats:

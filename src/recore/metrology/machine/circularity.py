@@ -137,7 +137,7 @@ def circularity(
     cutoff_upr : cut-off of a Gaussian filter for G, G(b) and F [undulations per revolution]; the diagnosis takes the
         readings as they are
     centring : of F: about the least-squares centre of both directions, or about the centre of the instrument
-    spike_width_deg : angle from a reversal to the peak of its spike; found from the record where not given
+    spike_width_deg : angle within which a reversal spike falls to 1/e; found from the record where not given
     pitch_x_mm, pitch_y_mm : period of a cyclic error to look for, such as the pitch of the screw
     reading_u_um : expanded uncertainty (k = 2) of one reading by noise; from the record where not given
     linearity_u_um : the same, of the transducer's linearity
