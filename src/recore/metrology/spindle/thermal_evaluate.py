@@ -165,8 +165,9 @@ def heating(
     found.add_range(f"{prefix}_{axis}", values, unit, warmed)
     noise = drift.noise_of(values)
     few = max(1, min(5, len(values) // 20))
-    final = float(values[-few:].mean() - values[:few].mean())
-    parts = found.shared(final, unit, noise * float(np.sqrt(2 / few)), warmed)
+    # the start moves fast, so it is one reading; the end hardly moves
+    final = float(values[-few:].mean() - values[0])
+    parts = found.shared(final, unit, noise * float(np.sqrt(1 + 1 / few)), warmed)
     found.add(f"{prefix}_end_{axis}", final, unit, parts)
     first = minutes <= minutes[0] + found.setting.window * (1 + 1e-9)
     wide = drift.windows(minutes, values, found.setting.window)

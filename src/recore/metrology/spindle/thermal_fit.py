@@ -83,8 +83,8 @@ def exponentials(minutes: Floats, values: Floats) -> Exponentials:
     n, span = len(t), float(t[-1] - t[0])
     if n < 12:
         raise NotSeen(f"{n} readings are too few for a time constant; at least 12 are wanted")
-    one = _refined(t, x, [float(np.log(tau)) for tau in _best_single(t, x, span)], span)
-    two = _refined(t, x, [float(np.log(tau)) for tau in _best_pair(t, x, span)], span)
+    one = _refined(t, x, _best_single(t, x, span), span)
+    two = _refined(t, x, _best_pair(t, x, span), span)
     line = x - np.polynomial.polynomial.Polynomial.fit(t, x, 1)(t)
     rss = (float(line @ line), one[1], two[1])
     floor = n * (1e-12 * max(float(np.ptp(x)), 1e-12)) ** 2
@@ -138,18 +138,24 @@ def _basis(t: Floats, *taus: float) -> Floats:
     return np.linalg.qr(np.column_stack(columns))[0]
 
 
+def _shapes(t: Floats, grid: Floats) -> Floats:
+    """1 − exp(−t/τ) less its mean, for each time constant of a grid."""
+    shapes = -np.expm1(-t[None, :] / grid[:, None])
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    return shapes
+
+
 def _best_single(t: Floats, x: Floats, span: float) -> tuple[float]:
     grid = np.geomspace(max(_SHORT * span, float(np.diff(t).min())), _LONG * span, 80)
-    centred = x - x.mean()
-    captured = [float(((_basis(t, tau).T @ centred) ** 2).sum()) for tau in grid]
+    shapes = _shapes(t, grid)
+    captured = (shapes @ (x - x.mean())) ** 2 / (shapes**2).sum(axis=1)
     return (float(grid[int(np.argmax(captured))]),)
 
 
 def _best_pair(t: Floats, x: Floats, span: float) -> tuple[float, float]:
     grid = np.geomspace(max(_SHORT * span, float(np.diff(t).min())), 3 * span, 28)
     centred = x - x.mean()
-    shapes = -np.expm1(-t[None, :] / grid[:, None])
-    shapes -= shapes.mean(axis=1, keepdims=True)
+    shapes = _shapes(t, grid)
     gram, right = shapes @ shapes.T, shapes @ centred
     own = np.diag(gram)
     i, j = np.triu_indices(len(grid), 2)
@@ -162,7 +168,7 @@ def _best_pair(t: Floats, x: Floats, span: float) -> tuple[float, float]:
     return float(grid[i[best]]), float(grid[j[best]])
 
 
-def _refined(t: Floats, x: Floats, logs: list[float], span: float) -> tuple[tuple[float, ...], float]:
+def _refined(t: Floats, x: Floats, start: tuple[float, ...], span: float) -> tuple[tuple[float, ...], float]:
     """Time constants of the least sum of squares near a start, and that sum."""
     from scipy.optimize import least_squares
 
@@ -173,7 +179,7 @@ def _refined(t: Floats, x: Floats, logs: list[float], span: float) -> tuple[tupl
 
     low, high = np.log(1e-3 * span), np.log(100 * span)
     found = least_squares(
-        left, np.clip(logs, low + 1e-6, high - 1e-6), bounds=(low, high), xtol=1e-12, ftol=1e-14
+        left, np.clip(np.log(start), low + 1e-6, high - 1e-6), bounds=(low, high), xtol=1e-10, ftol=1e-13
     )
     return tuple(float(tau) for tau in np.exp(found.x)), float(found.fun @ found.fun)
 
