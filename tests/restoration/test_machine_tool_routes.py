@@ -124,7 +124,7 @@ def test_the_prediction_is_the_mean_of_a_uniform_share() -> None:
 
 
 def test_other_findings_are_told() -> None:
-    with pytest.raises(Refusal, match="nothing is read from roundness.form"):
+    with pytest.raises(Refusal, match="nothing is read from roundness"):
         plan(finding("roundness.form"))
     refused = positioning() | {"refusals": [{"code": "few-runs", "text": "four runs"}]}
     result, _ = plan(refused, finding("roundness.form"), finding("machine.circularity"))

@@ -212,7 +212,11 @@ class _Planner:
         properties: dict[str, Quantity] = {}
         against = [] if failing else ["nothing exceeds its limit: nothing to do"]
         for fault in failing:
-            reasons = []
+            reasons = (
+                []
+                if _REMEDIES[name].get(fault.symptom)
+                else [f"{fault.axis}: {fault.symptom} has no remedy in the control"]
+            )
             for remedy in _REMEDIES[name].get(fault.symptom, ()):
                 row = self.known.about(_DOMAIN, "remedy", {"symptom": fault.symptom, "remedy": remedy})
                 if row is None:
@@ -222,17 +226,14 @@ class _Planner:
                     reasons.append(reason)
                     continue
                 left = self._left(name, row, fault)
-                properties[f"{fault.axis}: {fault.result}"] = left
-                work[fault.axis, remedy] = self._operation(row, remedy, fault.axis)
                 assert isinstance(left.value, int | float)
                 if fault.limit is not None and left.value + (left.uncertainty or 0.0) > fault.limit:
                     reasons.append(f"{fault.axis}, {fault.result}: {left} would stay, limit {fault.limit:g}")
                     continue
+                properties[f"{fault.axis}: {fault.result}"] = left
+                work[fault.axis, remedy] = self._operation(row, remedy, fault.axis)
                 reasons = []
                 break
-            else:
-                if not _REMEDIES[name].get(fault.symptom):
-                    reasons.append(f"{fault.axis}: {fault.symptom} has no remedy in the control")
             against += reasons
         title = {
             "control": "Compensate and tune in the control",
