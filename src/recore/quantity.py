@@ -20,7 +20,7 @@ Value = float | int | str | bool | tuple["Value", ...]
 
 # kind → {unit: factor to the first unit of the kind}
 _KINDS: dict[str, dict[str, str]] = {
-    "number": {"1": "1", "%": "1/100", "‰": "1/1000", "ppm": "1/1000000"},
+    "number": {"1": "1", "%": "1/100", "‰": "1/1000", "ppm": "1/1000000", "µm/m": "1/1000000"},
     "length": {
         "m": "1",
         "km": "1000",
@@ -72,7 +72,15 @@ _KINDS: dict[str, dict[str, str]] = {
     "voltage": {"V": "1", "mV": "1/1000", "kV": "1000"},
     "current": {"A": "1", "mA": "1/1000", "kA": "1000"},
     "resistance": {"Ω": "1", "mΩ": "1/1000", "kΩ": "1000", "MΩ": "1000000"},
-    "speed": {"m/s": "1", "mm/s": "1/1000", "mm/min": "1/60000", "m/min": "1/60", "km/h": "10/36"},
+    "speed": {
+        "m/s": "1",
+        "mm/s": "1/1000",
+        "mm/min": "1/60000",
+        "m/min": "1/60",
+        "km/h": "10/36",
+        "µm/h": "1/3600000000",
+    },
+    "thermal displacement": {"µm/K": "1"},
     "acceleration": {"m/s²": "1", "g_n": "980665/100000"},
     "reactive power": {"var": "1", "kvar": "1000"},
     "apparent power": {"VA": "1", "kVA": "1000"},
@@ -109,13 +117,13 @@ _SPELLINGS = {
     "": "1", "um": "µm", "μm": "µm", "us": "µs", "μs": "µs", "°": "deg", "degC": "°C", "degF": "°F", "ohm": "Ω",
     "Ohm": "Ω", "mohm": "mΩ", "kohm": "kΩ", "Mohm": "MΩ", "Nm": "N·m", "N m": "N·m", "N*m": "N·m", "kNm": "kN·m",
     "r/min": "rpm", "min-1": "rpm", "1/min": "rpm", "l": "L", "l/min": "L/min", "percent": "%", "yr": "a",
-    "mm2": "mm²", "mm3": "mm³", "m2": "m²", "m3": "m³", "m/s2": "m/s²", "Celsius": "°C", "sec": "s", "hr": "h",
+    "um/m": "µm/m", "um/h": "µm/h", "um/K": "µm/K", "mm2": "mm²", "mm3": "mm³", "m2": "m²", "m3": "m³", "m/s2": "m/s²", "Celsius": "°C", "sec": "s", "hr": "h",
 }  # fmt: skip
 # unit words as they end a column or field name: pressure_mpa, torque_nm, radius_um
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     "pa": ("Pa",), "kpa": ("kPa",), "mpa": ("MPa",), "bar": ("bar",), "psi": ("psi",), "mbar": ("mbar",),
     "m": ("m",), "cm": ("cm",), "mm": ("mm",), "um": ("µm",), "nm": ("nm", "N·m"), "in": ("in",), "ft": ("ft",),
-    "km": ("km",), "µm": ("µm",), "deg": ("deg",), "rad": ("rad",), "s": ("s",), "ms": ("ms",), "min": ("min",),
+    "km": ("km",), "µm": ("µm",), "deg": ("deg",), "rad": ("rad",), "arcsec": ("arcsec",), "arcmin": ("arcmin",), "s": ("s",), "ms": ("ms",), "min": ("min",),
     "h": ("h",), "hz": ("Hz",), "khz": ("kHz",), "rpm": ("rpm",), "kg": ("kg",), "g": ("g", "g_n"), "t": ("t",),
     "n": ("N",), "kn": ("kN",), "knm": ("kN·m",), "j": ("J",), "kj": ("kJ",), "kwh": ("kWh",), "w": ("W",),
     "kw": ("kW",), "mw": ("MW", "mW"), "hp": ("hp",), "k": ("K", "ΔK"), "c": ("°C",), "f": ("°F",), "v": ("V",),
