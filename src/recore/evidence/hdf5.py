@@ -85,7 +85,7 @@ class Hdf5Source(ChannelSource):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
 
         try:
             # locking would write to the folder of the evidence on some systems

@@ -174,7 +174,7 @@ def _plot(result: MachineToolRoutes) -> dict[str, Any]:
 
 
 # which remedies a route may use, in the order they are tried
-_REMEDIES = {
+_REMEDIES: dict[str, dict[str, tuple[str, ...]]] = {
     "control": {
         "reversal": ("compensate-backlash",),
         "position": ("compensate-pitch",),
@@ -264,7 +264,7 @@ class _Planner:
                 "remedy": row.params["operation"],
                 "now": fault.magnitude,
                 "u_now": fault.spread,
-                "predicted": float(left.value),  # type: ignore[arg-type]
+                "predicted": float(left.value),
                 "u_predicted": left.uncertainty or 0.0,
                 "limit": fault.limit,
                 "unit": fault.size.unit,
