@@ -54,7 +54,7 @@ def averages(record: Revolutions, taper: Taper = "none", *, correct_drift: bool 
     mean, lines = weighted(record.groups, taper)
     saw = sawtooth(record.samples, record.groups.shape[2] - 1)
     level = record.groups[..., 0].real
-    slope = np.gradient(np.eye(level.shape[1]), axis=0) / record.per_group
+    slope: Floats = np.asarray(np.gradient(np.eye(level.shape[1]), axis=0)) / record.per_group
     weights = _weights(level.shape[1], taper) @ slope
     drift = level @ weights
     # second differences do not see the drift itself

@@ -10,7 +10,6 @@ import numpy as np
 from recore.method import Note, Refusal
 from recore.metrology.spindle.separation import tables
 from recore.metrology.spindle.separation.averages import Averages
-from recore.metrology.spindle.separation.consistency import Fundamental
 from recore.metrology.spindle.separation.linear import Layout
 from recore.metrology.spindle.separation.revolutions import Revolutions
 
@@ -80,7 +79,9 @@ def record_flags(
         widest, narrowest = float(span.max()), float(span.min())
         if narrowest == 0:
             probe = int(span.argmin()) + 1
-            raise Refusal("dead-probe", f"p{probe} in {table.name} holds one value throughout: a dead channel")
+            raise Refusal(
+                "dead-probe", f"p{probe} in {table.name} holds one value throughout: a dead channel"
+            )
         if widest < _NARROW_UM or widest > _WIDE_UM:
             other = "µm read as nm" if widest < _NARROW_UM else "nm read as µm"
             flags.append(
@@ -92,7 +93,10 @@ def record_flags(
             )
         if table.has(f"p{count + 1}_um"):
             flags.append(
-                Note("probe-not-used", f"{table.name} has a column p{count + 1} without an angle; it was not used")
+                Note(
+                    "probe-not-used",
+                    f"{table.name} has a column p{count + 1} without an angle; it was not used",
+                )
             )
     return flags
 
@@ -157,9 +161,9 @@ def layout_flags(lay: Layout) -> list[Note]:
     return flags
 
 
-def curvature_flag(found: Fundamental) -> list[Note]:
+def curvature_flag(eccentricity_um: float) -> list[Note]:
     """The 2-UPR form of an eccentric ball, where no radius was given to remove it."""
-    false = 1e3 * found.eccentricity**2 / (4e3 * _USUAL_RADIUS_MM)
+    false = 1e3 * eccentricity_um**2 / (4e3 * _USUAL_RADIUS_MM)
     if false < 0.02:
         return []
     return [

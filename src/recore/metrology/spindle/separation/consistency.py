@@ -60,7 +60,7 @@ def fundamental(angles_rad: Floats, mean: Complexes, lines: Complexes) -> Fundam
     mean, lines : (P,) and (P, J) fundamental of each probe and the lines beside it [µm]
     """
     rows = np.exp(1j * np.outer(angles_rad, [-1, 1]))
-    estimator = np.linalg.pinv(rows)
+    estimator = np.asarray(np.linalg.pinv(rows), dtype=complex)
     forward, backward = estimator @ mean
     return Fundamental(
         forward=complex(forward),
@@ -192,7 +192,7 @@ def agreement(solving: Solver, mean: Complexes, lines: Complexes) -> Agreement:
     return Agreement(probability, max(0.0, found - expected) / (spare * seen), share)
 
 
-def check_agreement(found: Agreement) -> list[Note]:
+def check_agreement(found: Agreement, who: str = "probes") -> list[Note]:
     """Flag of a significant misfit.
 
     Raises
@@ -203,14 +203,15 @@ def check_agreement(found: Agreement) -> list[Note]:
         return []
     if found.share > _GROSS:
         raise Refusal(
-            "probes-disagree",
+            f"{who}-disagree",
             f"in the harmonics from 2 on {100 * found.share:.0f} % of what unrelated signals would leave is left over: "
-            "wrong angles, swapped channels, wrong signs or units",
+            "wrong angles, swapped channels or records, wrong signs or units",
         )
     return [
         Note(
             "residuals-exceed-noise",
-            f"the probes differ by {1e3 * np.sqrt(found.excess):.2g} nm per harmonic more than their noise explains "
-            f"(p = {found.probability:.1g}): an angle or a gain is off, or a probe is not straight; U contains it",
+            f"the {who} differ by {1e3 * np.sqrt(found.excess):.2g} nm per harmonic more than their noise explains "
+            f"(p = {found.probability:.1g}): an angle or a gain is off, a probe is not straight, or the motion does not "
+            "repeat; U contains it",
         )
     ]

@@ -1,6 +1,6 @@
 """Least squares for each harmonic: readings that are linear combinations of a few unknown motions.
 
-    M_p,k = sum over q of H_k[p, q] theta_q,k
+M_p,k = sum over q of H_k[p, q] theta_q,k
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Solver:
 
     def solve(self, readings: Complexes) -> Complexes:
         """Unknowns (..., Q, K + 1) of readings (..., P, K + 1); zero where not observable."""
-        return np.einsum("kqp,...pk->...qk", self.estimator, readings)
+        found: Complexes = np.einsum("kqp,...pk->...qk", self.estimator, readings)
+        return found
 
     def residual(self, readings: Complexes) -> Complexes:
         """Readings less what the unknowns explain, (..., P, K + 1); zero where not observable."""

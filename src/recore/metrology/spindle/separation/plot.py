@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,14 @@ Bools = NDArray[np.bool_]
 
 _POINTS = 360
 _RING = 2.0
-_COLOURS = {"artefact": "#1f5f8b", "spindle x": "#b3402a", "spindle y": "#2a7f62"}
+_COLOURS = {
+    "artefact": "#1f5f8b",
+    "spindle x": "#b3402a",
+    "spindle y": "#2a7f62",
+    "spindle": "#b3402a",
+    "axial": "#2a7f62",
+}
+_NAMES = ("artefact", "spindle x", "spindle y")
 _INK = "#333333"
 
 
@@ -33,9 +40,18 @@ def draw_separation(
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "hconcat": [
-            polar([values[q] for q in order], [expanded[q] for q in order], list(_COLOURS)),
+            polar([values[q] for q in order], [expanded[q] for q in order], _NAMES),
             bars({"artefact": artefact_gain, "spindle, worst direction": spindle_gain}, observable),
         ],
+    }
+
+
+def draw_motions(motions: Mapping[str, tuple[Complexes, Floats]]) -> dict[str, Any]:
+    """Vega-Lite specification of named amplitudes and U [nm], without gains."""
+    names = list(motions)
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        **polar([motions[n][0] for n in names], [motions[n][1] for n in names], names),
     }
 
 
@@ -147,7 +163,45 @@ def bars(gains: dict[str, Floats], observable: Bools) -> dict[str, Any]:
     return {
         "width": 360,
         "height": 420,
-        "title": {"text": "Noise gain of the layout", "subtitle": f"harmonics 0 and 1 are never observable{lost}"},
+        "title": {
+            "text": "Noise gain of the layout",
+            "subtitle": f"harmonics 0 and 1 are never observable{lost}",
+        },
         "layer": layers,
         "resolve": {"scale": {"color": "independent"}},
+    }
+
+
+def draw_vectors(given: Complexes, found: Complexes, names: Sequence[str]) -> dict[str, Any]:
+    """Change of the eccentricity as each probe sees it, with the angles given and with those found [µm].
+
+    With right angles and equal gains all points of a kind lie on one another.
+    """
+    points = [
+        {"x": float(v.real), "y": float(-v.imag), "probe": name, "angles": word}
+        for word, vectors in (("as given", given), ("as found", found))
+        for name, v in zip(names, vectors, strict=True)
+    ]
+    axis = {"type": "quantitative", "scale": {"zero": False}}
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 420,
+        "height": 420,
+        "title": {
+            "text": "Change of the eccentricity, seen by each probe",
+            "subtitle": "apart along the circle: angle; apart along the radius: gain",
+        },
+        "data": {"values": points},
+        "mark": {"type": "point", "size": 90},
+        "encoding": {
+            "x": {"field": "x", "title": "x [µm]", **axis},
+            "y": {"field": "y", "title": "y [µm]", **axis},
+            "shape": {"field": "angles", "legend": {"title": None, "orient": "bottom"}},
+            "color": {
+                "field": "probe",
+                "scale": {"scheme": "dark2"},
+                "legend": {"title": None, "orient": "bottom"},
+            },
+            "tooltip": [{"field": "probe"}, {"field": "angles"}, {"field": "x"}, {"field": "y"}],
+        },
     }

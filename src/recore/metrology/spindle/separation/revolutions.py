@@ -47,7 +47,7 @@ class Revolutions:
     @property
     def count(self) -> int:
         """Revolutions that are evaluated."""
-        return self.groups.shape[1] * self.per_group
+        return int(self.groups.shape[1]) * self.per_group
 
 
 class Averager:
@@ -140,9 +140,7 @@ def read(
             f"are {samples_per_revolution}: give a smaller max_upr",
         )
     columns = channel_columns(table, channels, names, "µm")
-    found = revolutions_of(
-        signal_blocks(table, columns), len(columns), samples_per_revolution, max_upr
-    )
+    found = revolutions_of(signal_blocks(table, columns), len(columns), samples_per_revolution, max_upr)
     if found.groups.shape[1] < 2:
         raise Refusal(
             "one-revolution",

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
 from recore.errors import BadInput
+from recore.evidence import Table
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
-from recore.metrology.budget import Contribution, budget_table, disagreement, stated
+from recore.metrology.budget import Contribution, budget_table, stated
 from recore.metrology.spindle.separation import checks, consistency, sources, tables
-from recore.metrology.spindle.separation.averages import HANN_FROM, Averages, averages
+from recore.metrology.spindle.separation.averages import HANN_FROM, averages
 from recore.metrology.spindle.separation.linear import Layout, layout
 from recore.metrology.spindle.separation.plot import draw_separation
 from recore.metrology.spindle.separation.revolutions import Revolutions, read
-from recore.metrology.spindle.separation.uncertainty import Noise, Scalar, Uncertain
+from recore.metrology.spindle.separation.turned import stacked
+from recore.metrology.spindle.separation.uncertainty import Noise, Scalar, Uncertain, evaluated
 from recore.quantity import Quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from recore.evidence import Table
-else:
-    from recore.evidence.table import Table
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -181,7 +177,7 @@ def separate(
         first += count
     names = _names(counts)
     flags = checks.record_flags(read_ones, records, counts, max_upr)
-    plain = _stacked([averages(r, correct_drift=drift == "linear") for r in read_ones])
+    plain = stacked([averages(r, correct_drift=drift == "linear") for r in read_ones])
     flags += checks.drift_flags(read_ones, plain, names)
     fundamental = consistency.fundamental(angles, plain.mean[:, 1], plain.lines[..., 1])
     flags += consistency.check_fundamental(fundamental, angles, plain.mean[:, 1], names)
@@ -192,7 +188,7 @@ def separate(
     values = lay.solver.solve(plain.mean)
     variance = sources.line_variance(lay.solver.solve(plain.lines.swapaxes(0, 1)))
     if weighting != "equal" and min(r.groups.shape[1] for r in read_ones) >= HANN_FROM:
-        tapered = _stacked([averages(r, "hann", correct_drift=drift == "linear") for r in read_ones])
+        tapered = stacked([averages(r, "hann", correct_drift=drift == "linear") for r in read_ones])
         theirs = sources.line_variance(lay.solver.solve(tapered.lines.swapaxes(0, 1)))
         if weighting == "hann" or theirs[:2].sum() < variance[:2].sum():
             values[:2] = lay.solver.solve(tapered.mean)[:2]
@@ -204,7 +200,12 @@ def separate(
     if agreement.excess and agreement.probability < 1e-4:
         gain = np.where(lay.solver.observable, lay.solver.gain.T, 0.0)
         noises.append(
-            Noise("disagreement of the probes", agreement.excess * gain**2, float(np.sqrt(agreement.excess)), "µm")
+            Noise(
+                "disagreement of the probes",
+                agreement.excess * gain**2,
+                float(np.sqrt(agreement.excess)),
+                "µm",
+            )
         )
     scalars: list[Scalar] = []
     if artefact_radius_mm is not None:
@@ -215,7 +216,7 @@ def separate(
             response[2, 2] = bend.response
             scalars.append(Scalar("radius of the artefact", u_artefact_radius_mm, "mm", response))
     else:
-        flags += checks.curvature_flag(fundamental)
+        flags += checks.curvature_flag(fundamental.eccentricity)
     flags += checks.sources_flag(u_angle_deg, u_gain_pct)
     estimators = lay.solver.estimator
     scalars += sources.angle_sources(lay, estimators, values, u_angle_deg, names)
@@ -227,18 +228,11 @@ def separate(
         noises.append(late)
 
     seen = np.broadcast_to(lay.solver.observable, values.shape)
-    # all that is said of motions is said in nm
-    whole = Uncertain(_NM * values, seen, [_in_nm(n) for n in noises], [_in_nm(s) for s in scalars])
-    lines = whole.contributions(_RESULTS, "nm")
-    simulated = whole.simulated(_RESULTS, trials, seed)
-    flags += disagreement(lines, simulated)
-    expanded, rms = whole.expanded(), whole.rms()
-    x, y, r = (Quantity(rms[q], "nm", stated(lines, simulated, name)) for q, name in enumerate(_RESULTS))
+    whole = evaluated(Uncertain(values, seen, noises, scalars), _RESULTS, trials, seed)
+    flags += whole.flags
     once = _fundamental_lines(fundamental, angles, u_angle_deg, u_gain_pct)
     return Separation(
-        artefact_rms=r,
-        spindle_x_rms=x,
-        spindle_y_rms=y,
+        **whole.rms,
         gain_max=Quantity(_largest(np.maximum(lay.artefact_gain, lay.spindle_gain), lay)),
         artefact_gain_max=Quantity(_largest(lay.artefact_gain, lay)),
         spindle_gain_max=Quantity(_largest(lay.spindle_gain, lay)),
@@ -249,22 +243,20 @@ def separate(
         observable_harmonics=int(lay.solver.observable.sum()),
         revolutions=sum(r.count for r in read_ones),
         harmonics=tables.harmonics(
-            {"artefact": (whole.values[2], expanded[2]), "x": (whole.values[0], expanded[0]),
-             "y": (whole.values[1], expanded[1])}, lay.solver.observable
-        ),  # fmt: skip
+            {name: (whole.values[q], whole.expanded[q]) for name, q in (("artefact", 2), ("x", 0), ("y", 1))},
+            lay.solver.observable,
+        ),
         gains=tables.gains(lay.artefact_gain, lay.spindle_gain),
-        budget=budget_table([*lines, *once], simulated),
+        budget=budget_table([*whole.lines, *once], whole.simulated),
         flags=tuple(flags),
         refusals=(),
         _values=whole.values,
-        _expanded=expanded,
+        _expanded=whole.expanded,
         _layout=lay,
     )
 
 
-def _probes_of(
-    records: tuple[Table, ...], angles: list[float], given: list[int] | None
-) -> list[int]:
+def _probes_of(records: tuple[Table, ...], angles: list[float], given: list[int] | None) -> list[int]:
     if given is None:
         each, over = divmod(len(angles), len(records))
         if over or not each:
@@ -298,8 +290,6 @@ def _gains(given: list[float] | None, probes: int) -> Floats:
 
 
 def _scaled(record: Revolutions, gains: Floats) -> Revolutions:
-    from dataclasses import replace
-
     return replace(record, groups=record.groups / gains[:, None, None])
 
 
@@ -307,28 +297,6 @@ def _names(counts: list[int]) -> list[str]:
     if len(counts) == 1:
         return [f"p{p + 1}" for p in range(counts[0])]
     return [f"p{p + 1} of record {r + 1}" for r, count in enumerate(counts) for p in range(count)]
-
-
-def _stacked(found: list[Averages]) -> Averages:
-    """Records one below the other; their lines are independent of each other."""
-    least = min(a.lines.shape[1] for a in found)
-    return Averages(
-        mean=np.concatenate([a.mean for a in found]),
-        lines=np.concatenate([a.lines[:, :least] for a in found]),
-        drift=np.concatenate([a.drift for a in found]),
-        u_drift=np.concatenate([a.u_drift for a in found]),
-        saw=found[0].saw,
-    )
-
-
-def _in_nm(source: Any) -> Any:
-    from dataclasses import replace
-
-    if isinstance(source, Noise):
-        return replace(source, variance=_NM**2 * source.variance)
-    exact = source.exact
-    larger = None if exact is None else (lambda draws: _NM * exact(draws))
-    return replace(source, response=_NM * source.response, exact=larger)
 
 
 def _largest(gain: Floats, lay: Layout) -> float:
@@ -363,5 +331,3 @@ def _draw(result: Separation) -> dict[str, Any]:
         result._values, result._expanded, result._layout.solver.observable, result._layout.artefact_gain,
         result._layout.spindle_gain,
     )  # fmt: skip
-
-

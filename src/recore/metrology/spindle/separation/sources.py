@@ -54,7 +54,8 @@ def angle_sources(
         def off(draws: Floats, p: int = p, nominal: float = nominal) -> Complexes:
             turned = nominal + np.radians(u_deg) * np.append(draws, 0.0)
             seen = np.einsum("ktq,qk->tk", layout_rows(turned, upr), values)
-            return (seen[:-1] - seen[-1])[:, None] * estimators[:, :, p].T
+            error: Complexes = (seen[:-1] - seen[-1])[:, None] * estimators[:, :, p].T
+            return error
 
         small = 1e-3
         response = off(np.array([small]))[0] / small
@@ -144,5 +145,3 @@ def curvature(forward: complex, radius_mm: float, u_radius_mm: float) -> Curvatu
     """Harmonic 2 of the false form, from the complex eccentricity F [µm]: F²/(4 rho)."""
     amplitude = forward**2 / (4e3 * radius_mm)
     return Curvature(amplitude, u_radius_mm, -amplitude * u_radius_mm / radius_mm)
-
-

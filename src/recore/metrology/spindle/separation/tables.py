@@ -53,3 +53,17 @@ def ranges(numbers: NDArray[np.int64]) -> str:
     return ", ".join(
         str(run[0]) if len(run) == 1 else f"{run[0]}{', ' if len(run) == 2 else '-'}{run[-1]}" for run in runs
     )
+
+
+def replaced(table: pa.Table, name: str, values: Complexes, expanded: Floats, given: Bools) -> pa.Table:
+    """The table with numbers also where `given` and not yet there; values and expanded of those rows in order."""
+    import pyarrow as pa
+
+    for ending, numbers in (("re", values.real), ("im", values.imag), ("u", expanded)):
+        column = f"{name}_{ending}_nm"
+        old = table[column].to_numpy(zero_copy_only=False).astype(float)
+        missing = given & np.isnan(old)
+        old[missing] = numbers
+        at = table.column_names.index(column)
+        table = table.set_column(at, column, pa.array(old, mask=~given))
+    return table

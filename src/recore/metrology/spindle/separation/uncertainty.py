@@ -7,19 +7,22 @@ independent. A scalar source (an angle, a gain) moves all harmonics together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.budget import Contribution, expanded_of_samples
+from recore.method import Note
+from recore.metrology.budget import Contribution, disagreement, expanded_of_samples, stated
+from recore.quantity import Quantity
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Bools = NDArray[np.bool_]
 
 _AT_ONCE = 400_000
+_NM = 1e3
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,17 @@ class Uncertain:
                 spread = noise.variance[q, seen]
                 raised += float(spread.sum()) / 2
                 gives = float(np.sqrt((np.abs(a) ** 2 * spread).sum() / 2)) / scale
-                lines.append(Contribution(name, noise.source, noise.evaluation, noise.standard, noise.unit, gives, unit))
+                lines.append(
+                    Contribution(
+                        name, noise.source, noise.evaluation, noise.standard, noise.unit, gives, unit
+                    )
+                )
             for scalar in self.scalars:
                 gives = abs(float((a.conj() * scalar.response[q, seen]).real.sum())) / scale
                 lines.append(
-                    Contribution(name, scalar.source, scalar.evaluation, scalar.standard, scalar.unit, gives, unit)
+                    Contribution(
+                        name, scalar.source, scalar.evaluation, scalar.standard, scalar.unit, gives, unit
+                    )
                 )
             # the mean square of noise adds to that of the motion; where it is large the root is not linear in it
             lift = float(np.sqrt(rms[q] ** 2 + raised) - rms[q])
@@ -142,3 +151,53 @@ class Uncertain:
 def _rms(values: Complexes, observable: Bools) -> Floats:
     rms: Floats = np.sqrt((np.abs(values) ** 2 * observable).sum(axis=-1) / 2)
     return rms
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Harmonics and rms values in nm, with their uncertainty.
+
+    Parameters
+    ----------
+    values, expanded : (Q, K + 1) amplitudes and U(k = 2) of real and imaginary part [nm]
+    rms : rms value of each motion, by the name of the result [nm]
+    lines : budget of the rms values
+    simulated : U of each by Monte Carlo
+    flags : where first order and Monte Carlo differ
+    """
+
+    values: Complexes
+    expanded: Floats
+    rms: dict[str, Quantity]
+    lines: list[Contribution]
+    simulated: dict[str, float]
+    flags: list[Note]
+
+
+def evaluated(found: Uncertain, names: Sequence[str], trials: int, seed: int) -> Evaluated:
+    """State the rms values of motions in µm in nm, by budget and Monte Carlo."""
+    whole = Uncertain(
+        _NM * found.values,
+        found.observable,
+        [replace(noise, variance=_NM**2 * noise.variance) for noise in found.noises],
+        [_scaled(scalar) for scalar in found.scalars],
+    )
+    lines = whole.contributions(names, "nm")
+    simulated = whole.simulated(names, trials, seed)
+    return Evaluated(
+        values=whole.values,
+        expanded=whole.expanded(),
+        rms={
+            name: Quantity(value, "nm", stated(lines, simulated, name))
+            for name, value in zip(names, whole.rms(), strict=True)
+        },
+        lines=lines,
+        simulated=simulated,
+        flags=disagreement(lines, simulated),
+    )
+
+
+def _scaled(source: Scalar) -> Scalar:
+    exact = source.exact
+    larger = None if exact is None else (lambda draws: _NM * exact(draws))
+    return replace(source, response=_NM * source.response, exact=larger)
