@@ -50,7 +50,7 @@ def gains(angles_rad: ArrayLike, max_upr: int) -> tuple[Floats, Floats]:
     lost = det < _LOST * probes**2
     lost[:2] = True
     safe = np.where(lost, 1.0, det)
-    artefact = np.sqrt(det_a / (probes * safe))
+    artefact = np.sqrt(np.abs(det_a) / (probes * safe))
     worst = (s11 + s22 + np.sqrt((s11 - s22) ** 2 + 4 * s12.real**2)) / (2 * safe)
     artefact[lost] = np.inf
-    return artefact, np.where(lost, np.inf, np.sqrt(worst))
+    return artefact, np.where(lost, np.inf, np.sqrt(np.abs(worst)))

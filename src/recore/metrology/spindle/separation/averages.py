@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.metrology.spindle.separation.revolutions import Revolutions, sawtooth
+from recore.metrology.spindle.separation.uncertainty import NORMAL_TWO
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -22,7 +23,6 @@ Taper = Literal["none", "hann"]
 
 _LINES = 20
 HANN_FROM = 16
-_NORMAL_TWO = 0.9544997361036416  # of a normal distribution lies within two standard deviations
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def student(freedom: float) -> float:
     """
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + _NORMAL_TWO) / 2)) / 2
+    return float(stdtrit(freedom, (1 + NORMAL_TWO) / 2)) / 2
 
 
 def _weights(count: int, taper: Taper) -> Floats:

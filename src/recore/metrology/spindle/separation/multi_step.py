@@ -212,7 +212,8 @@ def _orientations(given: list[float] | None, count: int) -> Floats:
             where="orientations_deg",
             right="one for each record",
         )
-    return np.radians(np.asarray(given, dtype=float))
+    theta: Floats = np.radians(np.asarray(given, dtype=float))
+    return theta
 
 
 def _solver(theta: Floats, max_upr: int, gain_limit: float) -> tuple[Solver, Bools]:
