@@ -102,7 +102,7 @@ def test_every_stated_source_is_in_the_budget(rig: Rig) -> None:
     assert {"linearity", "encoder error, repeating", "angle of p1"} <= set(more.budget["source"].to_pylist())
     # motion that does not repeat between the records is seen in the harmonics beside
     first, _ = pair(rig)
-    _, second = pair(replace(rig, x=1.5 * rig.x))
+    _, second = pair(replace(rig, x=3 * rig.x))
     assert run(first, second).angles.uncertainty > 1.5 * plain.angles.uncertainty
 
 

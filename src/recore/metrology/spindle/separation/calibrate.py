@@ -180,13 +180,17 @@ class Compared:
     Parameters
     ----------
     change : (P,) D_p [µm]
-    ratio : (P,) D_p / D_1: modulus the ratio of the gains, phase minus the difference of the angles
     lines : (2, P, J) lines beside the fundamental of both records, widened for few degrees of freedom [µm]
     """
 
     change: Complexes
-    ratio: Complexes
     lines: Complexes
+
+    @property
+    def ratio(self) -> Complexes:
+        """(P,) D_p / D_1: modulus the ratio of the gains, phase minus the difference of the angles."""
+        ratio: Complexes = self.change / self.change[0]
+        return ratio
 
     @property
     def size(self) -> float:
@@ -210,10 +214,9 @@ class Compared:
 
 def compared(once: Complexes, lines: Complexes) -> Compared:
     """From the fundamentals (2, P) of both records and the lines (2, P, J) beside them [µm]."""
-    change = once[1] - once[0]
     # both records give their lines to one variance
     widened = lines * student(degrees_of_freedom(2 * lines.shape[2]))
-    return Compared(change, change / change[0], widened)
+    return Compared(once[1] - once[0], widened)
 
 
 def _quietest(records: Sequence[Revolutions]) -> tuple[Complexes, Complexes]:

@@ -240,7 +240,7 @@ def _completed(
     """
     form = whole.values[1]
     k = np.arange(len(form))
-    good = solving.observable & (np.abs(form) > whole.expanded[1])
+    good = solving.observable & (np.abs(form) > 2 * whole.expanded[1])
     if good.sum() < _FEWEST_TO_MODEL:
         return None
     power = np.log(np.abs(form[good]) ** 2)
