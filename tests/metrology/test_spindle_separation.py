@@ -231,6 +231,19 @@ def test_a_record_without_tacho_is_refused(rig: Rig) -> None:
         run(rig.record(MARSH, rng=rng()), MARSH, samples_per_revolution=125)
 
 
+def test_two_revolutions_taken_for_one_are_flagged(rig: Rig) -> None:
+    found = run(rig.record(MARSH, rng=rng()), MARSH, samples_per_revolution=256)
+    assert "revolution-doubtful" in codes(found.flags)
+    with pytest.raises(Refusal, match="revolutions-do-not-repeat"):
+        run(rig.record(MARSH, rng=rng()), MARSH, samples_per_revolution=64, max_upr=20)
+
+
+def test_few_samples_and_unused_probes_are_flagged(rig: Rig) -> None:
+    angles = (*MARSH, 300.0)
+    found = run(rig.record(angles, rng=rng(), samples=110), MARSH, samples_per_revolution=110)
+    assert {"few-samples", "probe-not-used"} <= codes(found.flags)
+
+
 def test_one_revolution_is_refused_and_few_are_flagged(rig: Rig) -> None:
     with pytest.raises(Refusal, match="one-revolution"):
         run(rig.record(MARSH, rng=rng(), revolutions=1), MARSH)
@@ -318,6 +331,10 @@ def test_drift_larger_than_the_motion(rig: Rig) -> None:
     found = run(rig.record(MARSH, rng=rng(), drift=0.01), MARSH)
     assert "drift-exceeds-motion" in codes(found.flags)
     assert "drift-exceeds-motion" not in codes(run(rig.record(MARSH, rng=rng()), MARSH).flags)
+    # one that comes back to where it began
+    signals = rig.record(MARSH, rng=rng())
+    signals += 0.3 * np.sin(2 * np.pi * np.arange(signals.shape[1]) / signals.shape[1])
+    assert "drift-exceeds-motion" in codes(run(signals, MARSH).flags)
     with pytest.raises(Refusal, match="drift-exceeds-motion"):
         run(rig.record(MARSH, rng=rng(), drift=1.0), MARSH)
 
@@ -352,6 +369,8 @@ def test_bad_parameters(rig: Rig, given: dict[str, Any], word: str) -> None:
 
 def test_angles_must_be_given_for_every_record(rig: Rig) -> None:
     one = table(rig.record(MARSH, rng=rng(), revolutions=2))
+    with pytest.raises(BadInput, match="no record"):
+        separate(probe_angles_deg=list(MARSH), samples_per_revolution=128)
     with pytest.raises(BadInput, match="3 angles for 2 records"):
         separate(one, one, probe_angles_deg=list(MARSH), samples_per_revolution=128)
     with pytest.raises(BadInput, match="at most 64"):

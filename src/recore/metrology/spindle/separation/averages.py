@@ -35,6 +35,7 @@ class Averages:
     lines : (P, J, K + 1) amplitudes of the neighbouring lines; E|line|² is the variance of the mean
     drift : (P,) drift that was removed [µm per revolution]
     u_drift : (P,) its standard uncertainty
+    scatter : (P,) standard deviation of the level of one group about its neighbours [µm]
     saw : (K + 1,) harmonics of a drift of 1 µm per revolution
     """
 
@@ -42,6 +43,7 @@ class Averages:
     lines: Complexes
     drift: Floats
     u_drift: Floats
+    scatter: Floats
     saw: Complexes
 
 
@@ -54,19 +56,19 @@ def averages(record: Revolutions, taper: Taper = "none", *, correct_drift: bool 
     mean, lines = weighted(record.groups, taper)
     saw = sawtooth(record.samples, record.groups.shape[2] - 1)
     level = record.groups[..., 0].real
-    slope: Floats = np.asarray(np.gradient(np.eye(level.shape[1]), axis=0)) / record.per_group
-    weights = _weights(level.shape[1], taper) @ slope
-    drift = level @ weights
+    weights = _slope_weights(_weights(level.shape[1], taper)) / record.per_group
+    drift = (level * weights).sum(axis=1)
     # second differences do not see the drift itself
     bend = np.diff(level, 2, axis=1)
     scatter = np.sqrt((bend**2).mean(axis=1) / 6) if bend.shape[1] else np.zeros(len(level))
     if not correct_drift:
-        drift, scatter = np.zeros_like(drift), np.zeros_like(scatter)
+        drift = np.zeros_like(drift)
     return Averages(
         mean=mean - drift[:, None] * saw,
         lines=lines,
         drift=drift,
-        u_drift=scatter * float(np.linalg.norm(weights)),
+        u_drift=scatter * float(np.linalg.norm(weights)) * correct_drift,
+        scatter=scatter,
         saw=saw,
     )
 
@@ -74,10 +76,9 @@ def averages(record: Revolutions, taper: Taper = "none", *, correct_drift: bool 
 def weighted(groups: Complexes, taper: Taper) -> tuple[Complexes, Complexes]:
     """Weighted mean (..., P, K) of groups (..., P, B, K) and the lines beside it (..., P, J, K)."""
     count = groups.shape[-2]
-    weights = _weights(count, taper)
-    j = _beside(count, taper)
-    turning = weights * np.exp(-2j * np.pi * np.outer(j, np.arange(count)) / count)
-    return weights @ groups, turning @ groups
+    shares = groups * _weights(count, taper)[:, None]
+    lines = np.fft.fft(shares, axis=-2)
+    return shares.sum(axis=-2), np.take(lines, _beside(count, taper), axis=-2)
 
 
 def degrees_of_freedom(lines: int) -> int:
@@ -103,6 +104,17 @@ def _weights(count: int, taper: Taper) -> Floats:
     return (1 - np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)) / count
 
 
+def _slope_weights(weights: Floats) -> Floats:
+    """What each level gives to the weighted mean slope: half the step between both neighbours, at the ends the one step."""
+    of_level = np.zeros_like(weights)
+    inner = weights[1:-1] / 2
+    of_level[2:] += inner
+    of_level[:-2] -= inner
+    of_level[[0, -2]] -= weights[[0, -1]]
+    of_level[[1, -1]] += weights[[0, -1]]
+    return of_level
+
+
 def _beside(count: int, taper: Taper) -> NDArray[np.int64]:
     """Distances of the neighbouring lines that are independent of the mean and nearly so of each other."""
     step, first = (1, 1) if taper == "none" else (2, 2)
@@ -112,4 +124,4 @@ def _beside(count: int, taper: Taper) -> NDArray[np.int64]:
         order = np.argsort(distance, kind="stable")[:_LINES]
         return reach[order]
     reach = np.arange(2, (count - 1) // 2, 2)[: _LINES // 2]
-    return np.concatenate((reach, -reach))
+    return np.concatenate((reach, count - reach))

@@ -21,6 +21,8 @@ _SAMPLES_PER_WAVE = 2.5
 _NARROW_UM, _WIDE_UM = 0.05, 500.0
 _USUAL_RADIUS_MM = 12.5
 _REPEATS = 0.9
+_WANDERS = 8
+_STRONG_UM = 0.2
 
 
 def repeats(record: Revolutions, where: str) -> None:
@@ -101,6 +103,21 @@ def record_flags(
     return flags
 
 
+def strongest_flag(averaged: Averages) -> list[Note]:
+    """A harmonic that stands far above the fundamental: the revolution may be miscounted."""
+    size = np.abs(averaged.mean).max(axis=0)
+    strongest = int(size[2:].argmax()) + 2
+    if size[strongest] < max(_STRONG_UM, 2 * size[1]):
+        return []
+    return [
+        Note(
+            "revolution-doubtful",
+            f"harmonic {strongest} is the strongest with {size[strongest]:.3g} µm, where eccentricity makes the "
+            f"first one strongest: do the given samples hold one revolution, or {strongest}?",
+        )
+    ]
+
+
 def drift_flags(records: Sequence[Revolutions], averaged: Averages, names: Sequence[str]) -> list[Note]:
     """Drift against motion; refused where the drift within one revolution is the larger."""
     flags: list[Note] = []
@@ -118,7 +135,7 @@ def drift_flags(records: Sequence[Revolutions], averaged: Averages, names: Seque
                     f"{names[at]} drifts by {1e3 * each:.3g} nm in every revolution, more than the {1e3 * motion:.3g} "
                     "nm of the motion that is looked for: let the machine warm up, or turn faster",
                 )
-            if span > motion and (each > 5 * averaged.u_drift[at] or span > run_out):
+            if span > max(motion, _WANDERS * averaged.scatter[at]):
                 flags.append(
                     Note(
                         "drift-exceeds-motion",

@@ -113,7 +113,7 @@ def separate_signals(signals: Floats, samples: int, solving: Solver) -> Complexe
 
     Parameters
     ----------
-    signals : (P, N * samples) whole revolutions, float32 or float64
+    signals : (P, N * samples) whole revolutions
     samples : in each revolution
     solving : estimators up to the largest wanted harmonic
 
@@ -122,6 +122,6 @@ def separate_signals(signals: Floats, samples: int, solving: Solver) -> Complexe
     (Q, K + 1) unknowns, in the unit of the signals; zero where not observable
     """
     turns = signals.reshape(len(signals), -1, samples)
-    mean = np.add.reduce(turns, axis=1)
-    harmonics = np.fft.rfft(mean, axis=1)[:, : len(solving.observable)]
+    total = np.add.reduce(turns, axis=1)
+    harmonics = np.fft.rfft(total, axis=1)[:, : len(solving.observable)]
     return solving.solve(harmonics) * (2 / (samples * turns.shape[1]))

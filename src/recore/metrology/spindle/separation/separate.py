@@ -178,7 +178,7 @@ def separate(
     names = _names(counts)
     flags = checks.record_flags(read_ones, records, counts, max_upr)
     plain = stacked([averages(r, correct_drift=drift == "linear") for r in read_ones])
-    flags += checks.drift_flags(read_ones, plain, names)
+    flags += checks.drift_flags(read_ones, plain, names) + checks.strongest_flag(plain)
     fundamental = consistency.fundamental(angles, plain.mean[:, 1], plain.lines[..., 1])
     flags += consistency.check_fundamental(fundamental, angles, plain.mean[:, 1], names)
     agreement = consistency.agreement(lay.solver, plain.mean, plain.lines)
@@ -257,6 +257,8 @@ def separate(
 
 
 def _probes_of(records: tuple[Table, ...], angles: list[float], given: list[int] | None) -> list[int]:
+    if not records:
+        raise BadInput("no record", where="spindle.separate", right="at least one is wanted")
     if given is None:
         each, over = divmod(len(angles), len(records))
         if over or not each:

@@ -70,6 +70,7 @@ def stacked(found: Sequence[Averages]) -> Averages:
         lines=np.concatenate([a.lines[:, :least] for a in found]),
         drift=np.concatenate([a.drift for a in found]),
         u_drift=np.concatenate([a.u_drift for a in found]),
+        scatter=np.concatenate([a.scatter for a in found]),
         saw=found[0].saw,
     )
 
