@@ -302,6 +302,13 @@ def test_contradictions_of_three_probes_are_refused(rig: Rig, change: str, word:
         run(signals, angles)
 
 
+def test_without_eccentricity_a_silent_probe_is_flagged(rig: Rig) -> None:
+    signals = replace(rig, eccentricity=0.0).record(MARSH, rng=rng())
+    assert "probe-unlike-the-others" not in codes(run(signals, MARSH).flags)
+    signals[1] /= 1000
+    assert {"probe-unlike-the-others", "eccentricity-too-small"} <= codes(run(signals, MARSH).flags)
+
+
 def test_a_constant_channel_is_refused(rig: Rig) -> None:
     signals = rig.record(MARSH, rng=rng())
     signals[2] = 0.25

@@ -72,14 +72,15 @@ def fundamental(angles_rad: Floats, mean: Complexes, lines: Complexes) -> Fundam
 
 
 def check_fundamental(
-    found: Fundamental, angles_rad: Floats, mean: Complexes, names: list[str]
+    found: Fundamental, angles_rad: Floats, readings: Complexes, names: list[str]
 ) -> list[Note]:
-    """Flags on the layout as the eccentricity shows it.
+    """Flags on the layout as the eccentricity shows it; `readings` (P, K + 1) [µm].
 
     Raises
     ------
     Refusal : the probes contradict each other so far that the layout or the wiring must be wrong
     """
+    mean = readings[:, 1]
     noise = np.sqrt(found.noise)
     largest = float(np.abs(mean).max())
     if largest < max(ENOUGH_UM, 20 * noise):
@@ -89,7 +90,8 @@ def check_fundamental(
                 f"the artefact runs out by {1e3 * largest:.3g} nm only: that is too little to tell swapped channels, "
                 f"wrong angles, signs, gains or a dead probe; run it once with an eccentricity of {ENOUGH_UM:g} µm or "
                 "more",
-            )
+            ),
+            *_unlike(readings, names),
         ]
     spread = float(np.sqrt((np.abs(found.residual) ** 2).mean()))
     size = float(np.sqrt((np.abs(mean) ** 2).mean()))
@@ -109,6 +111,22 @@ def check_fundamental(
             )
         ]
     return []
+
+
+def _unlike(readings: Complexes, names: list[str]) -> list[Note]:
+    """Probes that move far less or far more than the others, where the eccentricity cannot tell why."""
+    size = np.sqrt((np.abs(readings[:, 1:]) ** 2).sum(axis=1))
+    ratio = size / (np.median(size) or 1.0)
+    unlike = [name for name, r in zip(names, ratio, strict=True) if r < _DEAD or r > 1 / _DEAD]
+    if not unlike:
+        return []
+    return [
+        Note(
+            "probe-unlike-the-others",
+            f"{', '.join(unlike)} moves less or more than the others by a factor of {1 / _DEAD:.0f}: dead, in another "
+            "unit, or the motion is all in one direction",
+        )
+    ]
 
 
 def _diagnosis(angles_rad: Floats, mean: Complexes, names: list[str]) -> str:

@@ -68,14 +68,13 @@ def polar(motions: Sequence[Complexes], expanded: Sequence[Floats], names: Seque
         drawn = _RING * largest + values
         points = [
             {
-                "across": float(r * np.cos(t)),
-                "up": float(r * np.sin(t)),
+                "across": _short(r * np.cos(t)),
+                "up": _short(r * np.sin(t)),
                 "i": i,
-                "motion": name,
-                "value": float(v),
-                "angle": float(np.degrees(t)),
+                "value": _short(v),
             }
             for i, (r, t, v) in enumerate(zip(drawn, turn, values, strict=True))
+            if not (dashed and i % 3)
         ]
         mark: dict[str, Any] = {"type": "line", "color": colour, "strokeWidth": 0.6 if dashed else 1.4}
         if dashed:
@@ -90,8 +89,7 @@ def polar(motions: Sequence[Complexes], expanded: Sequence[Floats], names: Seque
                 "y": {"field": "up", "type": "quantitative", "scale": scale, "title": "nm",
                       "axis": {"grid": False, "tickCount": 5}},
                 "order": {"field": "i"},
-                "tooltip": [{"field": "motion"}, {"field": "angle", "format": ".1f", "title": "angle [deg]"},
-                            {"field": "value", "format": ".3g", "title": "nm"}],
+                "tooltip": [{"field": "i", "title": "angle [deg]"}, {"field": "value", "title": f"{name} [nm]"}],
             },
         }  # fmt: skip
 
@@ -123,6 +121,11 @@ def polar(motions: Sequence[Complexes], expanded: Sequence[Floats], names: Seque
     }
 
 
+def _short(number: float) -> float:
+    """Four digits are more than a plot shows; the whole ones would make it heavy."""
+    return float(f"{number:.4g}")
+
+
 def bars(gains: dict[str, Floats], observable: Bools) -> dict[str, Any]:
     """Noise gain over the harmonic; a cross on the axis where no number is given."""
     given = [
@@ -137,7 +140,7 @@ def bars(gains: dict[str, Floats], observable: Bools) -> dict[str, Any]:
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": given},
-            "mark": {"type": "line", "point": {"size": 16}, "strokeWidth": 1},
+            "mark": {"type": "point", "filled": True, "size": 26},
             "encoding": {
                 "x": upr,
                 "y": gain,

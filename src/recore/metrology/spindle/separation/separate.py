@@ -180,7 +180,7 @@ def separate(
     plain = stacked([averages(r, correct_drift=drift == "linear") for r in read_ones])
     flags += checks.drift_flags(read_ones, plain, names) + checks.strongest_flag(plain)
     fundamental = consistency.fundamental(angles, plain.mean[:, 1], plain.lines[..., 1])
-    flags += consistency.check_fundamental(fundamental, angles, plain.mean[:, 1], names)
+    flags += consistency.check_fundamental(fundamental, angles, plain.mean, names)
     agreement = consistency.agreement(lay.solver, plain.mean, plain.lines)
     flags += consistency.check_agreement(agreement)
     flags += checks.layout_flags(lay)
