@@ -272,9 +272,10 @@ def test_quantised_and_exact_sines_are_not_clipped() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ("swap", "p2 and p3 are exchanged"),
-        ("sign", "p2 sees the eccentricity with the opposite sign"),
-        ("reverse", "turning the other way"),
+        ("swap", "order p1, p3, p2"),
+        ("roll", "order p2, p3, p1"),
+        ("sign", "p2 had the opposite sign"),
+        ("reverse", "turned the other way"),
         ("dead", "p2 hardly moves"),
         ("unit", "p2 shows a thousandth"),
         ("kilo", "p2 shows a thousand times"),
@@ -286,6 +287,8 @@ def test_contradictions_of_three_probes_are_refused(rig: Rig, change: str, word:
     angles = MARSH
     if change == "swap":
         signals = signals[[0, 2, 1]]
+    elif change == "roll":
+        signals = signals[[2, 0, 1]]
     elif change == "sign":
         signals[1] *= -1
     elif change == "reverse":

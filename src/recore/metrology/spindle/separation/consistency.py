@@ -7,7 +7,7 @@ more than three probes must agree in every harmonic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ _DOUBT, _DOUBT_UM = 0.005, 0.025
 _SIGNIFICANT = 1e-4
 _GROSS = 0.2
 _DEAD = 0.02
+_EXPLAINS = 0.1
+_MOST_ORDERED = 6
 
 
 @dataclass(frozen=True)
@@ -139,20 +141,10 @@ def _diagnosis(angles_rad: Floats, mean: Complexes, names: list[str]) -> str:
             return f"{name} shows {less} the eccentricity of the others: is it in another unit (nm and µm)?"
         if ratio < _DEAD:
             return f"{name} hardly moves while the others see an eccentricity of {middle:.3g} µm: is it dead?"
-    before = _misfit(angles_rad, mean)
-    if _misfit(angles_rad, mean, direction=-1) < 0.1 * before:
-        return "the eccentricity passes the probes against the angles given: is the spindle turning the other way?"
-    for p, name in enumerate(names):
-        turned = mean.copy()
-        turned[p] *= -1
-        if _misfit(angles_rad, turned) < 0.1 * before:
-            return f"{name} sees the eccentricity with the opposite sign"
-    for p, q in combinations(range(len(names)), 2):
-        swapped = mean.copy()
-        swapped[[p, q]] = swapped[[q, p]]
-        if _misfit(angles_rad, swapped) < 0.1 * before:
-            return f"the probes agree once {names[p]} and {names[q]} are exchanged: channels swapped?"
-    angle = np.degrees(-np.angle(mean / mean[0])) % 360
+    fits = _fits(angles_rad, mean, names)
+    if fits:
+        return "the probes do not see one eccentricity; they would if " + ", or if ".join(fits)
+    angle = np.round(np.degrees(-np.angle(mean / mean[0])), 1) % 360
     told = ", ".join(
         f"{name} {a:.1f}° (given {np.degrees(g - angles_rad[0]) % 360:.1f}°)"
         for name, a, g in zip(names, angle, angles_rad, strict=True)
@@ -161,6 +153,24 @@ def _diagnosis(angles_rad: Floats, mean: Complexes, names: list[str]) -> str:
         "the probes do not see one eccentricity; by its phase they stand at "
         f"{told}, with amplitudes {', '.join(f'{s:.3g}' for s in size)} µm: wrong angles, channels, signs or gains"
     )
+
+
+def _fits(angles_rad: Floats, mean: Complexes, names: list[str]) -> list[str]:
+    """What single mistakes would explain the readings."""
+    enough = _EXPLAINS * _misfit(angles_rad, mean)
+    fits = []
+    if _misfit(angles_rad, mean, direction=-1) < enough:
+        fits.append("the spindle turned the other way or the angles were counted clockwise")
+    for p, name in enumerate(names):
+        turned = mean.copy()
+        turned[p] *= -1
+        if _misfit(angles_rad, turned) < enough:
+            fits.append(f"{name} had the opposite sign")
+    orders = permutations(range(len(names))) if len(names) <= _MOST_ORDERED else []
+    for order in orders:
+        if _misfit(angles_rad, mean[list(order)]) < enough:
+            fits.append(f"the channels were swapped and in the order {', '.join(names[p] for p in order)}")
+    return fits
 
 
 def _misfit(angles_rad: Floats, mean: Complexes, direction: int = 1) -> float:

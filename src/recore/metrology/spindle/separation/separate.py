@@ -149,8 +149,8 @@ def separate(
     ----------
     Whitehouse, Some theoretical aspects of error separation techniques in surface metrology, J. Phys. E 9 (1976) 531.
     Mitsui, Development of a new measuring method for spindle rotation accuracy by three points method, 1982.
-    Marsh, Couey, Vallance, Nanometer-level comparison of three spindle error motion separation techniques,
-    J. Manuf. Sci. Eng. 128 (2006) 180. JCGM 100:2008; JCGM 101:2008.
+    Marsh, Arneson, Martin, A comparison of reversal and multiprobe error separation, Precision Engineering 34 (2010).
+    JCGM 100:2008; JCGM 101:2008.
     """
     counts = _probes_of(records, probe_angles_deg, probes_per_record)
     angles = np.radians(np.asarray(probe_angles_deg, dtype=float))
