@@ -33,7 +33,7 @@ def test_gains_of_published_layouts(
 
 
 @given(st.lists(st.floats(0, 360), min_size=3, max_size=8, unique_by=lambda a: round(a)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_closed_form_is_the_inverse_of_the_normal_matrix(angles: list[float]) -> None:
     phi = np.radians(angles)
     a, s = gains(phi, 40)

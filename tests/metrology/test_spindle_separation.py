@@ -46,7 +46,7 @@ def rng() -> np.random.Generator:
 
 
 @given(st.integers(3, 8), st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_without_noise_every_observable_harmonic_is_exact(probes: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
     angles = tuple(np.sort(draw.uniform(0, 360, probes)))
@@ -160,15 +160,15 @@ def test_shared_rigs(name: str, shared_data: Callable[[str], Path]) -> None:
 
 def test_no_false_number_in_a_thousand_layouts() -> None:
     draw = np.random.default_rng(8)
-    rig = Rig.drawn(draw)
+    rig = Rig.drawn(draw, upr=30)
     truth = np.stack((rig.x, rig.y, rig.form))
     dead = false = 0
     for trial in range(1000):
         probes = int(draw.integers(3, 9))
         step = (1e-6, 1, 5, 10, 15, 30, 60, 90)[trial % 8]
         phi = np.radians(np.round(draw.uniform(0, 360, probes) / step) * step)
-        lay = layout(phi, 50, 10.0)
-        rows = layout_rows(phi, 50)
+        lay = layout(phi, 30, 10.0)
+        rows = layout_rows(phi, 30)
         smallest = np.linalg.svd(rows, compute_uv=False)[:, 2]
         seen = lay.solver.observable
         assert not seen[:2].any()
@@ -181,7 +181,7 @@ def test_no_false_number_in_a_thousand_layouts() -> None:
         motion[:, 1] = draw.normal(size=3) + 1j * draw.normal(size=3)
         values = lay.solver.solve(np.einsum("kpq,qk->pk", rows, motion))
         false += int((np.abs(values - truth)[:, seen] > 1e-12).any(axis=0).sum())
-    assert dead > 5000
+    assert dead > 4000
     assert false == 0
 
 

@@ -25,7 +25,7 @@ _DOUBT, _DOUBT_UM = 0.005, 0.025
 _SIGNIFICANT = 1e-4
 _GROSS = 0.2
 _DEAD = 0.02
-_EXPLAINS = 0.1
+_EXPLAINS = 0.03
 _MOST_ORDERED = 6
 
 
@@ -166,10 +166,12 @@ def _fits(angles_rad: Floats, mean: Complexes, names: list[str]) -> list[str]:
         turned[p] *= -1
         if _misfit(angles_rad, turned) < enough:
             fits.append(f"{name} had the opposite sign")
-    orders = permutations(range(len(names))) if len(names) <= _MOST_ORDERED else []
-    for order in orders:
-        if _misfit(angles_rad, mean[list(order)]) < enough:
-            fits.append(f"the channels were swapped and in the order {', '.join(names[p] for p in order)}")
+    orders = permutations(range(len(names))) if len(names) <= _MOST_ORDERED else ()
+    fits += [
+        f"the channels were swapped and in the order {', '.join(names[p] for p in order)}"
+        for order in orders
+        if _misfit(angles_rad, mean[list(order)]) < enough
+    ]
     return fits
 
 
