@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from spindle_rig import MARSH, OPT50, Rig, codes, harmonics, off, table
 
 from recore.errors import BadInput
+from recore.evidence import Table
 from recore.method import Refusal
 from recore.metrology.spindle.gain import gains
+from recore.metrology.spindle.separation import revolutions
 from recore.metrology.spindle.separation.linear import layout, layout_rows, separate_signals
 from recore.metrology.spindle.separation.revolutions import MOST_GROUPS, is_clipped, revolutions_of
 from recore.metrology.spindle.separation.separate import Separation, separate
@@ -407,6 +409,30 @@ def test_blocks_of_any_size_give_the_same_average() -> None:
     np.testing.assert_allclose(
         whole.groups.mean(axis=1)[:, 1:], np.fft.rfft(turns, axis=1)[:, 1:7] / 8, atol=1e-13
     )
+
+
+def test_where_memory_is_short_there_are_fewer_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = np.random.default_rng(2).normal(size=(2, 16 * 70))
+    plain = revolutions_of([signals], 2, 16, 6)
+    monkeypatch.setattr(revolutions, "_AMPLITUDES", 1000)
+    short = revolutions_of([signals], 2, 16, 6)
+    assert plain.groups.shape[1] == 70 and short.groups.shape[1] == 35
+    np.testing.assert_allclose(plain.groups.mean(axis=1), short.groups.mean(axis=1), atol=1e-13)
+
+
+def test_channels_are_mapped(rig: Rig) -> None:
+    signals = rig.record(MARSH, rng=rng())
+    named = Table.of(
+        {
+            "t": np.arange(signals.shape[1]),
+            "c_nm": 1e3 * signals[2],
+            "a [mm]": signals[0] / 1e3,
+            "b": signals[1],
+        }
+    )
+    given: dict[str, Any] = {"probe_angles_deg": list(MARSH), "samples_per_revolution": 128, "trials": 0}
+    mapped = separate(named, channels=["a [mm]", "4", "c_nm"], **given)
+    assert mapped.artefact_rms.value == pytest.approx(run(signals, MARSH).artefact_rms.value, rel=1e-9)
 
 
 # the door

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 MOST_GROUPS = 1024
+_FEWEST_GROUPS = 64
+_AMPLITUDES = 2**23  # 128 MiB
 _HELD = 8
 
 
@@ -29,7 +31,8 @@ class Revolutions:
     Parameters
     ----------
     groups : (P, B, K + 1) complex amplitudes A_k of the mean of each group [µm]; f(t) = f_0 + Re sum A_k e^(ikt)
-    per_group : revolutions in a group; one unless the record has more than `MOST_GROUPS` revolutions
+    per_group : revolutions in a group; one unless the record has more than `MOST_GROUPS` revolutions (fewer groups
+        where many probes and harmonics would fill the memory)
     samples : samples per revolution
     left_over : samples at the end that fill no group
     lowest, highest : (P,) extremes of the readings [µm]
@@ -55,7 +58,10 @@ class Averager:
 
     def __init__(self, probes: int, samples: int, max_upr: int) -> None:
         self._samples, self._upr = samples, max_upr
-        self._sums = np.zeros((probes, MOST_GROUPS, max_upr + 1), dtype=complex)
+        self._most = MOST_GROUPS
+        while self._most > _FEWEST_GROUPS and probes * self._most * (max_upr + 1) > _AMPLITUDES:
+            self._most //= 2
+        self._sums = np.zeros((probes, self._most, max_upr + 1), dtype=complex)
         self._taken, self._per_group = 0, 1
         self._rest = np.empty((probes, 0))
         self._lowest, self._highest = np.full(probes, np.inf), np.full(probes, -np.inf)
@@ -73,7 +79,7 @@ class Averager:
         self._rest = block[:, turns * self._samples :].copy()
         done = 0
         while done < turns:
-            room = MOST_GROUPS * self._per_group - self._taken
+            room = self._most * self._per_group - self._taken
             take = min(room, turns - done)
             group = (self._taken + np.arange(take)) // self._per_group
             starts = np.flatnonzero(np.diff(group, prepend=-1))
@@ -81,9 +87,9 @@ class Averager:
             summed = part if self._per_group == 1 else np.add.reduceat(part, starts, axis=1)
             self._sums[:, group[starts]] += np.fft.rfft(summed, axis=2)[..., : self._upr + 1]
             self._taken, done = self._taken + take, done + take
-            if self._taken == MOST_GROUPS * self._per_group:
-                self._sums[:, : MOST_GROUPS // 2] = self._sums[:, 0::2] + self._sums[:, 1::2]
-                self._sums[:, MOST_GROUPS // 2 :] = 0
+            if self._taken == self._most * self._per_group:
+                self._sums[:, : self._most // 2] = self._sums[:, 0::2] + self._sums[:, 1::2]
+                self._sums[:, self._most // 2 :] = 0
                 self._per_group *= 2
 
     def result(self) -> Revolutions:
