@@ -335,6 +335,26 @@ def test_speed_stated_twice_must_agree() -> None:
     assert severity(turning, **{**EXACT, "speed_rpm": None}).band_low.value == 10
 
 
+@pytest.mark.parametrize(
+    "machine",
+    [LARGE, {"machine": "gear-unit"}, {"machine": "industrial"}, {"machine": "pump", "power_kw": 75.0}, {}],
+    ids=["large", "gear-unit", "not-stated", "pump", "other"],
+)
+def test_the_rows_that_were_consulted_say_the_same_again(machine: dict[str, Any]) -> None:
+    record = table(x__ms2=shaking(3.0))
+    asked = {"rate_hz": RATE, "speed_rpm": 1480.0, "trials": 0}
+    found = severity(record, record, **asked, **machine)
+    again = severity(record, record, rules=found._rules, **asked, **machine)
+    assert len(found._rules.rows) < len(shipped("vibration").rows)
+    assert (again.zone, again.zone_unverified, again.refusals, again.flags) == (
+        found.zone,
+        found.zone_unverified,
+        found.refusals,
+        found.flags,
+    )
+    assert again.zones.to_pylist() == found.zones.to_pylist()
+
+
 def test_the_rows_are_sound() -> None:
     folder = Path(zoning.__file__).parents[2] / "rules" / "data" / "vibration"
     assert [

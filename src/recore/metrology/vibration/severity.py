@@ -21,7 +21,7 @@ from recore.metrology.vibration.level_uncertainty import Level, chain_of, contri
 from recore.metrology.vibration.severity_plot import draw_levels, levels_table, spectrum_table, zones_table
 from recore.metrology.vibration.zones import Concerned, Zones
 from recore.quantity import Quantity
-from recore.rules import RuleSet, shipped
+from recore.rules import Rule, RuleSet, shipped
 
 Machine = Literal["industrial", "pump", "gear-unit", "wind-turbine", "machine-tool-spindle", "other"]
 Mounting = Literal["stud", "adhesive", "magnet", "hand"]
@@ -137,7 +137,7 @@ def severity(
     speed = mean_of(record, "speed_rpm", speed_rpm)
     facts = _facts(machine, foundation, power_kw, shaft_height_mm, pump_category, speed)
     which = zoning.concerned(rows, facts, measured_on)
-    band = _band(rows, which, facts, measured_on, speed, band_hz)
+    band, band_rules = _band(rows, which, facts, measured_on, speed, band_hz)
     flags: list[Note] = []
     refusals: list[Note] = []
     picked = vibration_channels(record, channels, unit)
@@ -187,9 +187,7 @@ def severity(
                 f"{criterion.evidence_level} and decides nothing alone",
             )
         )
-    consulted = {zone.rule.rule_id: zone.rule for zone in which.zones}
-    consulted |= {rule.rule_id: rule for rule, _ in which.reasons}
-    consulted |= {rule.rule_id: rule for rule in (*used, *([criterion] if criterion else []))}
+    consulted = [*which.rules, *used, *band_rules, *([criterion] if criterion else [])]
     return Severity(
         velocity_rms=Quantity(worst.velocity, "mm/s", worst.velocity_u),
         displacement_rms=Quantity(farthest.displacement, "µm", farthest.displacement_u),
@@ -207,7 +205,7 @@ def severity(
         budget=budget.budget_table(contributions, simulated),
         flags=tuple(flags),
         refusals=tuple(refusals),
-        _rules=RuleSet(consulted.values()),
+        _rules=RuleSet({rule.rule_id: rule for rule in consulted}.values()),
         _levels=tuple(levels),
         _zones=which.zones,
     )
@@ -240,14 +238,14 @@ def _band(
     day: date | None,
     speed: float | None,
     given: list[float] | None,
-) -> tuple[float, float]:
+) -> tuple[tuple[float, float], list[Rule]]:
     if given is not None:
         low, high = given
         if not 0 < low < high:
             raise BadInput(
                 f"a band from {low:g} to {high:g} Hz", where="band_hz", right="0 < low < high is wanted"
             )
-        return low, high
+        return (low, high), []
     rule = which.zones[0].rule if which.zones else None
     if rule is None or "band_hz" not in rule.params:
         found = zoning.stated(rows, {**facts, "machine": "other"}, day, "band_hz")
@@ -263,7 +261,7 @@ def _band(
             right="give speed_rpm, a column speed_rpm, or band_hz=low,high",
         )
     low, high = rule.params["slow_band_hz" if speed <= rule.params["slow_rpm"] else "band_hz"]
-    return float(low), float(high)
+    return (float(low), float(high)), [rule]
 
 
 def _baseline(

@@ -111,11 +111,18 @@ class Concerned:
     zones : boundaries, those that decide first
     reasons : (rule, reason) of rows that say why there are no zones
     missing : facts that would tell whether more rows concern it
+    open : these rows
     """
 
     zones: tuple[Zones, ...]
     reasons: tuple[tuple[Rule, str], ...]
     missing: tuple[str, ...]
+    open: tuple[Rule, ...]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every row that was consulted."""
+        return (*(zone.rule for zone in self.zones), *(rule for rule, _ in self.reasons), *self.open)
 
 
 def concerned(rules: RuleSet, facts: Mapping[str, Any], day: date | None) -> Concerned:
@@ -127,12 +134,13 @@ def concerned(rules: RuleSet, facts: Mapping[str, Any], day: date | None) -> Con
     facts : what is known of the machine: machine, foundation, power_kw, shaft_height_mm, speed_rpm, pump_category
     day : day of the measurement; None takes the newest version of each row
     """
-    zones, reasons, missing = [], [], set()
+    zones, reasons, missing, undecided = [], [], set(), []
     for rule in rules.known(day).domains.get(DOMAIN, ()):
         answer = rule.outcome({"vibration": dict(facts)}, day or rule.valid_from)
         found = Zones.of(rule)
         if answer.verdict is Verdict.UNKNOWN and found is not None and found.specific:
             missing |= {name.removeprefix("vibration.") for name in answer.missing}
+            undecided.append(rule)
         if answer.verdict is not Verdict.PASS:
             continue
         if found is not None:
@@ -140,7 +148,7 @@ def concerned(rules: RuleSet, facts: Mapping[str, Any], day: date | None) -> Con
         elif "reason" in rule.params:
             reasons.append((rule, str(rule.params["reason"])))
     zones.sort(key=lambda zone: (not zone.decides, not zone.specific, zone.rule.rule_id))
-    return Concerned(tuple(zones), tuple(reasons), tuple(sorted(missing)))
+    return Concerned(tuple(zones), tuple(reasons), tuple(sorted(missing)), tuple(undecided))
 
 
 def stated(rules: RuleSet, facts: Mapping[str, Any], day: date | None, name: str) -> tuple[Rule, Any] | None:
