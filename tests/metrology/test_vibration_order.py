@@ -263,6 +263,9 @@ def test_two_channels_are_asked_for() -> None:
     with pytest.raises(BadInput, match="give channel: x, y"):
         order(Table.of(columns), **ASKED)
     assert order(Table.of(columns), channel="x", **ASKED).mesh_amplitude.unit == "m/s²"
+    bare = Table.of({"ch1": columns["x [m/s²]"], "ch2": columns["tacho_v"]})
+    numbered = order(bare, channel="1", tacho="2", unit="g", **ASKED)
+    assert numbered.mesh_amplitude.value == pytest.approx(9.80665, rel=0.02)
 
 
 def test_through_the_door(recore: Callable[..., Any], tmp_path: Path, healthy: Any) -> None:

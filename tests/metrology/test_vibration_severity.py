@@ -215,6 +215,9 @@ def test_change_against_a_baseline() -> None:
     shown = severity(now, before, **EXACT, **LARGE)
     assert shown.change is not None
     assert shown.change.value == pytest.approx(1.5, abs=0.02)
+    # a stud within 1 %, put on anew: 2 · 0.01/sqrt(3) · hypot(2, 3.5)
+    assert shown.change.uncertainty == pytest.approx(0.0465, rel=0.05)
+    assert "sensor put on anew" in shown.budget["source"].to_pylist()
     assert shown.change_verdict.value == "unknown"  # the criterion has evidence level 5
     assert "change-unverified" in {note.code for note in shown.refusals}
     own = RuleSet(

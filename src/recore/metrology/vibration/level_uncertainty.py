@@ -20,14 +20,14 @@ from recore.rules import RuleSet
 
 @dataclass(frozen=True)
 class Level:
-    """r.m.s. values of one channel with U(k = 2), and those of the baseline record.
+    """r.m.s. values of one channel with U(k = 2), and that of the baseline record.
 
     Parameters
     ----------
     velocity, displacement : r.m.s. within the band [mm/s], [µm]
     velocity_u, displacement_u : U(k = 2)
     band : the level with its segments and spectrum
-    before, before_u : velocity of the baseline record and its U [mm/s]
+    before : velocity of the baseline record [mm/s]
     """
 
     channel: Channel
@@ -37,7 +37,6 @@ class Level:
     displacement_u: float
     band: BandLevel
     before: float | None = None
-    before_u: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def order(
         teeth of the gears between them, because a rounded ratio smears a long average
     channel : column of the vibration, by name or number
     unit : its unit, where the name carries none
-    tacho : column of the tacho
+    tacho : column of the tacho, by name or number
     pulses_per_revolution : of the shaft that the tacho looks at
     rate_hz : sampling rate, where the file does not say it
     samples_per_revolution : angles of a revolution; None takes about as many as the record has

@@ -173,7 +173,13 @@ def draw_orders(record: Revolutions, average: Floats, gear: Gear | None) -> dict
                 "data": {"values": values},
                 "mark": {"type": "line", "strokeWidth": 1},
                 "encoding": {
-                    "x": {"field": "angle", "type": "quantitative", "title": "shaft angle [deg]"},
+                    "x": {
+                        "field": "angle",
+                        "type": "quantitative",
+                        "title": "shaft angle [deg]",
+                        "scale": {"domain": [0, 360]},
+                        "axis": {"tickCount": 9},
+                    },
                     "y": {"field": "value", "type": "quantitative", "title": f"[{unit}]"},
                     "color": {"field": "signal", "type": "nominal", "title": None},
                 },

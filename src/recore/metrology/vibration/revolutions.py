@@ -73,9 +73,11 @@ def shaft_turns(
     """
     name = tacho if tacho is not None else _tacho_of(table)
     if name is not None:
-        column = find(table.columns, name, "float", table.name).stored
-        pulses = pulse_times(table.floats(column), rate)
-        times = np.arange(len(table.floats(column))) / rate
+        if name not in table.columns and name.isdigit() and 1 <= int(name) <= len(table.columns):
+            name = table.columns[int(name) - 1]
+        signal = table.floats(find(table.columns, name, "float", table.name).stored)
+        pulses = pulse_times(signal, rate)
+        times = np.arange(len(signal)) / rate
         turns = phase(times, pulses, pulses_per_revolution=pulses_per_revolution) * ratio
         # the third difference of white jitter has 20 times its variance, that of a smooth motion nearly none
         wobble = np.diff(pulses, 3)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from recore.errors import BadInput
@@ -15,9 +14,10 @@ from recore.evidence.signal import sampling_rate
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology import budget
 from recore.metrology.vibration import zones as zoning
-from recore.metrology.vibration.band_level import BandLevel, band_level
-from recore.metrology.vibration.channels import Channel, mean_of, vibration_channels
+from recore.metrology.vibration.band_level import band_level
+from recore.metrology.vibration.channels import mean_of, vibration_channels
 from recore.metrology.vibration.level_uncertainty import Level, chain_of, contributions_of, simulated_of
+from recore.metrology.vibration.severity_change import baseline_levels, change_verdict, largest_change
 from recore.metrology.vibration.severity_plot import draw_levels, levels_table, spectrum_table, zones_table
 from recore.metrology.vibration.zones import Concerned, Zones
 from recore.quantity import Quantity
@@ -143,27 +143,32 @@ def severity(
     picked = vibration_channels(record, channels, unit)
     rate = sampling_rate(record, rate_hz)
     measured = [band_level(c.read(record), rate, band, c.kind, c.name) for c in picked]
-    earlier = _baseline(baseline, picked, channels, unit, rate_hz, band, speed, flags)
+    earlier = baseline_levels(baseline, picked, channels, unit, rate_hz, band, speed, flags)
     chain, notes, used = chain_of(rows, calibration_pct, mounting, measured_on)
     flags += notes
     contributions = [
         line for c, level in zip(picked, measured, strict=True) for line in contributions_of(c, level, chain)
     ]
     simulated = simulated_of(picked, measured, chain, trials, seed)
+    change = largest_change(measured, earlier, chain, trials, seed)
+    if change is not None:
+        contributions += change.lines
+        simulated |= change.simulated
     flags += budget.disagreement(contributions, simulated)
     levels = []
     for channel, level, before in zip(picked, measured, earlier, strict=True):
         velocity_u = budget.stated(contributions, simulated, f"{channel.name} velocity")
         displacement_u = budget.stated(contributions, simulated, f"{channel.name} displacement")
-        change = {}
-        if before is not None:
-            # the same chain at the same position: its calibration cancels in the difference, so only the scatter counts
-            change = {
-                "before": before.velocity,
-                "before_u": 2 * before.velocity * before.spread(before.velocity2),
-            }
         levels.append(
-            Level(channel, level.velocity, velocity_u, level.displacement, displacement_u, level, **change)
+            Level(
+                channel,
+                level.velocity,
+                velocity_u,
+                level.displacement,
+                displacement_u,
+                level,
+                None if before is None else before.velocity,
+            )
         )
         if level.edge > _EDGE:
             flags.append(
@@ -178,7 +183,7 @@ def severity(
     lines, spans = _lines(levels, which.zones, band_hz is not None)
     zone, standard, unverified, more = _decided(spans, which, band_hz is not None, machine)
     refusals += more
-    change_of, verdict, criterion = _change(levels, which, rows, facts, measured_on)
+    verdict, criterion = change_verdict(change, which, rows, facts, measured_on)
     if baseline is not None and criterion is not None and criterion.evidence_level > zoning.VERIFIED:
         refusals.append(
             Note(
@@ -197,7 +202,7 @@ def severity(
         zone=Quantity(zone),
         zone_standard=Quantity(standard),
         zone_unverified=Quantity(unverified),
-        change=change_of,
+        change=None if change is None else change.value,
         change_verdict=Quantity(verdict),
         levels=levels_table(levels),
         zones=zones_table(lines),
@@ -262,46 +267,6 @@ def _band(
         )
     low, high = rule.params["slow_band_hz" if speed <= rule.params["slow_rpm"] else "band_hz"]
     return (float(low), float(high)), [rule]
-
-
-def _baseline(
-    baseline: Table | None,
-    picked: list[Channel],
-    channels: list[str] | None,
-    unit: str | None,
-    rate_hz: float | None,
-    band: tuple[float, float],
-    speed: float | None,
-    flags: list[Note],
-) -> list[BandLevel | None]:
-    if baseline is None:
-        return [None] * len(picked)
-    there = {c.name: c for c in vibration_channels(baseline, channels, unit)}
-    rate = sampling_rate(baseline, rate_hz if baseline.rate_hz is None else None)
-    found: list[BandLevel | None] = []
-    for channel in picked:
-        other = there.get(channel.name)
-        if other is None:
-            flags.append(Note("no-baseline", f"the baseline record has no channel {channel.name!r}"))
-            found.append(None)
-            continue
-        if other.kind != channel.kind:
-            flags.append(
-                Note("other-sensor", f"channel {channel.name!r} was measured as {other.kind} before")
-            )
-        found.append(band_level(other.read(baseline), rate, band, other.kind, f"{other.name} (baseline)"))
-    if not any(found):
-        raise BadInput(
-            "the baseline record has none of the channels",
-            where=baseline.name,
-            right=f"channels {', '.join(c.name for c in picked)} are wanted",
-        )
-    turned = mean_of(baseline, "speed_rpm", None)
-    if turned is not None and speed is not None and abs(turned - speed) > 0.05 * speed:
-        flags.append(
-            Note("other-speed", f"the baseline was taken at {turned:.4g} rpm, the record at {speed:.4g} rpm")
-        )
-    return found
 
 
 def _lines(
@@ -369,33 +334,6 @@ def _decided(
             Note("zone-open", f"zone {zoning.in_words(span)}: {why} leaves it open, no single zone is stated")
         )
     return zoning.in_words(span), "; ".join(names), unverified, refusals
-
-
-def _change(
-    levels: list[Level], which: Concerned, rows: RuleSet, facts: dict[str, Any], day: date | None
-) -> tuple[Quantity | None, str, Any]:
-    compared = [level for level in levels if level.before is not None]
-    if not compared:
-        return None, "none", None
-
-    def moved(level: Level) -> tuple[float, float]:
-        spread = 2 * level.velocity * level.band.spread(level.band.velocity2)
-        return level.velocity - (level.before or 0.0), float(np.hypot(spread, level.before_u))
-
-    largest = max(compared, key=lambda level: abs(moved(level)[0]))
-    change, spread = moved(largest)
-    quantity = Quantity(change, "mm/s", spread)
-    found = zoning.stated(rows, facts, day, "share_of_bc")
-    velocity = [row for row in which.zones if row.kind == "velocity" and row.upper_of_b is not None]
-    if found is None or not velocity:
-        return quantity, "unknown", None
-    rule, share = found
-    low, high = velocity[0].upper_of_b or (0.0, 0.0)
-    if rule.evidence_level > zoning.VERIFIED or not velocity[0].decides:
-        return quantity, "unknown", rule
-    if abs(change) - spread > share * high:
-        return quantity, "significant", rule
-    return quantity, "not significant" if abs(change) + spread <= share * low else "undecided", rule
 
 
 @severity.plot

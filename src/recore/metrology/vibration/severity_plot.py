@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _POINTS = 400  # of a spectrum that is drawn
+_DECADES = 1e4  # that it is drawn over
 _SHADES = ("#d9ead3", "#fff2cc", "#fce0c4", "#f4c7c3")
 _LETTERS = "ABCD"
 
@@ -156,11 +157,12 @@ def draw_levels(levels: Sequence[Level], zones: Sequence[Zones], zone: str) -> d
             },
         },
     ]
-    spectra = [
+    spectra: list[dict[str, Any]] = [
         {"channel": level.channel.name, "f": float(f), "v": float(v)}
         for level in levels
         for f, v in zip(*_thinned(level.band.frequency, _lines_of(level)), strict=True)
     ]
+    highest = max(point["v"] for point in spectra)
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": {"text": f"Vibration severity: zone {zone}", "subtitle": subtitle},
@@ -173,7 +175,12 @@ def draw_levels(levels: Sequence[Level], zones: Sequence[Zones], zone: str) -> d
                 "mark": {"type": "line", "strokeWidth": 1},
                 "encoding": {
                     "x": {"field": "f", "type": "quantitative", "title": "frequency [Hz]"},
-                    "y": {"field": "v", "type": "quantitative", "title": "velocity of a line, r.m.s. [mm/s]"},
+                    "y": {
+                        "field": "v",
+                        "type": "quantitative",
+                        "title": "velocity of a line, r.m.s. [mm/s]",
+                        "scale": {"type": "log", "domain": [highest / _DECADES, 2 * highest], "clamp": True},
+                    },
                     "color": {"field": "channel", "type": "nominal", "title": "channel"},
                 },
             },
