@@ -226,6 +226,8 @@ def test_change_against_a_baseline() -> None:
     )
     assert severity(now, before, rules=own, **EXACT, **LARGE).change_verdict.value == "significant"
     assert severity(before, before, rules=own, **EXACT, **LARGE).change_verdict.value == "not significant"
+    elsewhere = severity(now, before, rules=own, band_hz=[20.0, 500.0], **EXACT, **LARGE)
+    assert elsewhere.change_verdict.value == "unknown"
     # a quarter of 4.5 is 1.125
     near = table(
         x__ms2=shaking(2.0 + 1.125) + 0.5 * np.random.Generator(np.random.PCG64(1)).standard_normal(TIME.size)

@@ -183,7 +183,7 @@ def severity(
     lines, spans = _lines(levels, which.zones, band_hz is not None)
     zone, standard, unverified, more = _decided(spans, which, band_hz is not None, machine)
     refusals += more
-    verdict, criterion = change_verdict(change, which, rows, facts, measured_on)
+    verdict, criterion = change_verdict(change, which, rows, facts, measured_on, band_hz is not None)
     if baseline is not None and criterion is not None and criterion.evidence_level > zoning.VERIFIED:
         refusals.append(
             Note(

@@ -75,15 +75,20 @@ def largest_change(
 
 
 def change_verdict(
-    change: Change | None, which: Concerned, rows: RuleSet, facts: dict[str, Any], day: date | None
+    change: Change | None,
+    which: Concerned,
+    rows: RuleSet,
+    facts: dict[str, Any],
+    day: date | None,
+    other_band: bool,
 ) -> tuple[str, Rule | None]:
     """'significant', 'not significant', 'undecided' or 'unknown', and the row of the criterion; 'none' without a
-    baseline."""
+    baseline. In another band than that of the zones their boundary says nothing."""
     if change is None:
         return "none", None
     found = zoning.stated(rows, facts, day, "share_of_bc")
     limit = next((row for row in which.zones if row.kind == "velocity" and row.upper_of_b is not None), None)
-    if found is None or limit is None or limit.upper_of_b is None:
+    if found is None or limit is None or limit.upper_of_b is None or other_band:
         return "unknown", None
     rule, share = found
     low, high = limit.upper_of_b
