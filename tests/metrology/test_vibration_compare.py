@@ -83,8 +83,8 @@ def autoregressive(rng: np.random.Generator, shape: tuple[int, int, int], r: flo
 
 @pytest.mark.parametrize(
     ("before", "after", "r"),
-    [(20, 20, 0.0), (60, 60, 0.0), (15, 60, 0.0), (40, 40, 0.3), (80, 80, 0.5)],
-    ids=["short", "long", "unequal", "correlated", "more-correlated"],
+    [(20, 20, 0.0), (60, 60, 0.0), (10, 12, 0.0), (40, 40, 0.3), (80, 80, 0.5)],
+    ids=["short", "long", "few", "correlated", "more-correlated"],
 )
 def test_the_interval_covers_93_to_97_per_cent(before: int, after: int, r: float) -> None:
     rng = np.random.Generator(np.random.PCG64(11))
@@ -96,7 +96,7 @@ def test_the_interval_covers_93_to_97_per_cent(before: int, after: int, r: float
     groups = np.repeat([0, 1], [before, after])
     inside, alarms = 0, 0
     for a, b in zip(one, other, strict=True):
-        memory = matched.memory(np.concatenate([a, b]), groups)
+        memory = matched.memory(np.concatenate([a, b]), groups, min(before, after) // 6)
         sides = [
             matched.blocks_of(x, np.zeros(len(x), int), np.zeros(len(x), int), memory.length) for x in (a, b)
         ]
@@ -135,6 +135,22 @@ def test_holm_never_lowers_and_keeps_the_order(values: list[float]) -> None:
     assert (found >= p).all()
     assert (found <= 1).all()
     assert (np.diff(found[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.05, 20.0), st.integers(0, 2**32))
+def test_both_directions_are_reciprocal_and_scale_is_the_ratio(factor: float, seed: int) -> None:
+    rng = np.random.Generator(np.random.PCG64(seed))
+    level = rng.standard_normal((24, 3))
+    none = np.zeros(24, int)
+    one, other = (matched.blocks_of(x, none, none, 2) for x in (level, level + np.log(factor)))
+    forth, back = matched.difference(one, other, 200, 1), matched.difference(other, one, 200, 1)
+    np.testing.assert_allclose(np.exp(forth.value), factor)
+    np.testing.assert_allclose(forth.value, -back.value, atol=1e-12)
+    np.testing.assert_allclose(forth.standard, back.standard)
+    low, high = forth.interval()
+    assert (low <= forth.value).all()
+    assert (forth.value <= high).all()
 
 
 def test_no_family_of_twelve_lines_cries_wolf() -> None:
@@ -304,13 +320,33 @@ def test_a_band_with_nothing_in_it() -> None:
 
 def test_constant_levels_have_no_scatter_and_no_correlation() -> None:
     flat = np.ones((10, 2))
-    assert matched.memory(flat, np.zeros(10, int)).length == 1
+    assert matched.memory(flat, np.zeros(10, int), 3).length == 1
     sides = [
         matched.blocks_of(x, np.zeros(10, int), np.zeros(10, int), 1)
         for x in (flat, flat + np.array([0.0, 1.0]))
     ]
     found = matched.difference(sides[0], sides[1], 200, 1)
     np.testing.assert_allclose(found.p_values(), [1.0, 0.0])
+
+
+def test_a_damaged_bearing_of_the_shared_data_is_worse(shared_data: Callable[[str], Path]) -> None:
+    def read(name: str) -> Table:
+        data = np.load(shared_data(f"vibration/{name}.npz"))
+        count = len(data["accel_g"])
+        return Table.of(
+            {"accel_g": data["accel_g"].astype(float), "time_s": np.arange(count) / float(data["fs_hz"])}
+        )
+
+    healthy, damaged = read("cwru_de_normal_0"), read("cwru_de_inner_007_105_0")
+    found = compare(healthy, damaged, speed_rpm=[1796.0, 1797.0], segment_s=0.5)
+    assert found.verdict.value == "worse"
+    assert found.overall_ratio.value > 3
+    assert "other-rates" in codes(found.flags)
+    first, last = (Table.of({"x_g": part}) for part in np.array_split(healthy.floats("accel_g"), 2))
+    same = compare(
+        first, last, speed_rpm=[1796.0, 1796.0], segment_s=0.2, bands_hz=[100.0, 5000.0], rate_hz=48_000.0
+    )
+    assert 0.8 < same.overall_ratio.value < 1.25
 
 
 def test_through_the_door(recore: Callable[..., Any], tmp_path: Path) -> None:

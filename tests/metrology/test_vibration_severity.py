@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import integrate, signal
 
 from recore.errors import BadInput
@@ -96,6 +98,39 @@ def test_stated_uncertainty_of_a_finite_record_covers_the_level_of_noise() -> No
         truth = truth or np.sqrt(level.frequency.size * rate / length * 2 / rate)
         inside += abs(level.velocity - truth) <= 1.96 * level.velocity * level.spread(level.velocity2)
     assert frequency.size and 0.92 <= inside / trials <= 0.985
+
+
+def test_scatter_of_noise_is_that_of_chi_squared() -> None:
+    rng = np.random.Generator(np.random.PCG64(6))
+    seconds, rate = 400.0, 256.0
+    level = band_level(rng.standard_normal(int(seconds * rate)), rate, (10.0, 100.0), "velocity", "x")
+    # a mean square over bandwidth B and time T has 2 B T degrees of freedom
+    assert level.spread(level.velocity2) == pytest.approx(0.5 / np.sqrt(90.0 * seconds), rel=0.15)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(1e-3, 1e3))
+def test_levels_scale_with_the_signal(factor: float) -> None:
+    rng = np.random.Generator(np.random.PCG64(8))
+    noise = rng.standard_normal(12 * 256)
+    one, other = (band_level(noise * f, 256.0, (10.0, 100.0), "acceleration", "x") for f in (1.0, factor))
+    assert other.velocity == pytest.approx(factor * one.velocity)
+    assert other.displacement == pytest.approx(factor * one.displacement)
+    assert other.spread(other.velocity2) == pytest.approx(one.spread(one.velocity2))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(0, 20), st.floats(0, 5))
+def test_a_zone_contains_the_value_and_widens_with_u(value: float, spread: float) -> None:
+    row = next(
+        r for r in shipped("vibration").rows if r.rule_id == "vibration.iso10816-3.group1.rigid.velocity"
+    )
+    zones = zoning.Zones.of(row)
+    assert zones is not None
+    plain = zones.span(value, 0.0)
+    best, worst = zones.span(value, spread)
+    assert plain[0] == plain[1] == sum(value > limit for limit in (2.3, 4.5, 7.1))
+    assert 0 <= best <= plain[0] <= worst <= 3
 
 
 @pytest.mark.parametrize(

@@ -154,15 +154,17 @@ def band_level(signal: Floats, rate: float, band: tuple[float, float], kind: Kin
 
 def _segment_densities(signal: Floats, rate: float, length: int) -> Iterator[Floats]:
     """One-sided power densities of the segments, some at once."""
-    from scipy.signal import detrend
     from scipy.signal.windows import hann
 
     window = hann(length, sym=False)
     frames = np.lib.stride_tricks.sliding_window_view(signal, length)[:: length // 2]
     scale = 2 / (rate * float((window**2).sum()))
     at_once = max(1, _AT_ONCE // length)
+    time = np.arange(length) - (length - 1) / 2
     for start in range(0, len(frames), at_once):
-        block = detrend(frames[start : start + at_once], axis=1)
+        block = frames[start : start + at_once]
+        block = block - block.mean(axis=1, keepdims=True)
+        block -= np.outer(block @ time / (time @ time), time)
         power = np.abs(np.fft.rfft(block * window, axis=1)) ** 2 * scale
         power[:, -1] /= 2  # half the rate stands once
         yield power

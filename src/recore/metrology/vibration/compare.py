@@ -123,7 +123,7 @@ def compare(
     have are used. The mean logarithm of the level after minus before, within bins, is the difference; blocks of
     neighbouring segments are drawn again (moving with the correlation of the record) for its interval, which is
     widened for few blocks, for the rest of the correlation, for a sensor put on anew, and for what is left of the
-    difference in speed (squared) and load. Covers 93 to 97 % from twenty segments on.
+    difference in speed (squared) and load. Covers 93 to 97 % from ten segments on.
 
     Refuses sides without a common condition or position, and fewer than four blocks.
 
@@ -160,7 +160,8 @@ def compare(
     )
     logs = [np.log(side.levels) for side in both]
     used = np.concatenate(bins) >= 0
-    memory = matched.memory(np.concatenate(logs)[used], groups[used])
+    fewest = min(int((b >= 0).sum()) for b in bins)
+    memory = matched.memory(np.concatenate(logs)[used], groups[used], max(1, fewest // matched.WANTED))
     whole_runs = all(len(np.unique(side.runs)) >= matched.FEWEST for side in both)
     if not whole_runs:
         flags.append(

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEWEST = 4  # blocks on either side
+WANTED = 6
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,14 @@ class Memory:
     inflation: float
 
 
-def memory(levels: Floats, groups: Ints) -> Memory:
+def memory(levels: Floats, groups: Ints, most: int) -> Memory:
     """Correlation of neighbouring segments, and the blocks that follow from it.
 
     Parameters
     ----------
     levels : (segments, lines) logarithms
     groups : (segments,) which run and bin each belongs to; neighbours in time are neighbours here
+    most : segments that a block may have, so that enough blocks are left; the inflation then carries more
 
     Notes
     -----
@@ -166,7 +168,7 @@ def memory(levels: Floats, groups: Ints) -> Memory:
         r = float(np.mean((neighbours / np.where(power > 0, power, np.inf))[power > 0]))
         r += (1 + 3 * r) / float(np.mean(sizes))
     r = min(0.95, max(0.0, r))
-    length = max(1, int(np.ceil(2 * (1 + r) / (1 - r) - 1.2)))
+    length = max(1, min(most, int(np.ceil(2 * (1 + r) / (1 - r) - 1.2))))
     whole = length * (1 + r) / (1 - r)
     return Memory(r, length, float(np.sqrt(whole / (whole - 2 * r * (1 - r**length) / (1 - r) ** 2))))
 
