@@ -130,7 +130,7 @@ def test_less_than_a_revolution_or_endless(turns: np.ndarray, code: str) -> None
     assert refused.value.code == code
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-0.404, 0.404), min_size=4, max_size=40))
 def test_the_phase_rises_however_uneven_the_teeth(logs: list[float]) -> None:
     steps = np.exp(np.cumsum([0.0, *logs]))

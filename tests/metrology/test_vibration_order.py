@@ -133,7 +133,7 @@ def test_a_bad_tooth_lifts_fm4_from_three(healthy: Any) -> None:
 
 
 def test_stated_uncertainty_holds_over_repeated_records() -> None:
-    runs = [order(Table.of(gearbox(0.3, seed)), trials=0, **ASKED) for seed in range(2, 26)]
+    runs = [order(Table.of(gearbox(0.3, seed)), trials=0, **ASKED) for seed in range(2, 18)]
     for name in ("fm4", "mesh_amplitude", "difference_rms", "fm0"):
         values = np.array([getattr(run, name).value for run in runs])
         stated = np.array([getattr(run, name).uncertainty for run in runs])

@@ -46,8 +46,8 @@ class Difference:
         tail = (1 - level) / 2
         widened = stdtrit(self.freedom, 1 - tail) * self.standard / np.maximum(self.draws.std(axis=0), 1e-300)
         share = ndtr(-np.minimum(widened, 8.0))
-        low = np.array([np.quantile(d, s) for d, s in zip(self.draws.T, share, strict=True)])
-        high = np.array([np.quantile(d, 1 - s) for d, s in zip(self.draws.T, share, strict=True)])
+        ordered = np.sort(self.draws, axis=0)
+        low, high = _percentile(ordered, share), _percentile(ordered, 1 - share)
         # few draws hold no percentile far out: the t interval bounds from inside
         reach = stdtrit(self.freedom, 1 - tail) * self.standard
         beyond = share < 2 / len(self.draws)
@@ -61,6 +61,17 @@ class Difference:
         apart = np.abs(self.value) / np.where(total > 0, total, np.nan)
         found = 2 * stdtr(self.freedom, -np.nan_to_num(apart, nan=0.0, posinf=1e300))
         return np.where(total > 0, found, np.where(self.value == 0, 1.0, 0.0))
+
+
+def _percentile(ordered: Floats, share: Floats) -> Floats:
+    """Percentile of each column of sorted values, linear between two."""
+    place = share * (len(ordered) - 1)
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    columns = np.arange(ordered.shape[1])
+    part = place - below
+    found: Floats = ordered[below, columns] * (1 - part) + ordered[above, columns] * part
+    return found
 
 
 def holm(p: Floats) -> Floats:
