@@ -130,6 +130,7 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     "mv": ("mV",), "kv": ("kV",), "a": ("A", "a"), "ma": ("mA",), "ka": ("kA",), "ohm": ("Ω",), "mohm": ("mΩ",),
     "kohm": ("kΩ",), "var": ("var",), "kvar": ("kvar",), "va": ("VA",), "kva": ("kVA",), "hrc": ("HRC",),
     "hv": ("HV",), "hb": ("HB",), "pct": ("%",), "percent": ("%",), "m2": ("m²",), "mm2": ("mm²",), "mm3": ("mm³",),
+    "mm_s": ("mm/s",), "m_s": ("m/s",), "m_s2": ("m/s²",),
 }  # fmt: skip
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*$")
 
@@ -158,6 +159,10 @@ def units_of_suffix(name: str) -> tuple[str, tuple[str, ...]]:
         known = _SPELLINGS.get(unit, unit)
         return bracket[1].strip(), (known,) if known in _KIND_OF else _SUFFIXES.get(unit.lower(), ())
     stem, _, end = name.strip().rpartition("_")
+    # 'v_mm_s' is a speed, not a time
+    longer, _, before = stem.rpartition("_")
+    if longer and (units := _SUFFIXES.get(f"{before}_{end}".lower(), ())):
+        return longer, units
     units = _SUFFIXES.get(end.lower(), ())
     return (stem, units) if stem and units else (name.strip(), ())
 
