@@ -268,7 +268,7 @@ def test_narrow_layouts_and_wide_tolerances_are_flagged(quick):
 
 
 def test_through_the_command_line(recore, tmp_path):
-    words = "run spindle.plan-probes -p probes=4 -p max_upr=100 -p min_spacing_deg=25 --json".split()
+    words = ("run", "spindle.plan-probes", "-p", "probes=4", "-p", "max_upr=100", "-p", "min_spacing_deg=25", "--json")
     ended = recore(*words, "--out", tmp_path)
     assert ended.status == 0, ended.err
     results = ended.json["results"]
