@@ -29,8 +29,8 @@ LAYOUTS: dict[int, tuple[float, ...]] = {
     3: (0.0, 99.84, 202.5),
     4: (0.0, 34.627, 96.954, 135.036),
     5: (0.0, 95.747, 169.371, 232.748, 283.478),
-    6: (0.0, 38.5, 81.2, 142.9, 213.4, 289.7),
-    7: (0.0, 33.1, 78.6, 127.2, 189.5, 243.3, 301.8),
+    6: (0.0, 66.265, 102.993, 163.154, 206.14, 259.667),
+    7: (0.0, 55.234, 133.101, 210.398, 252.728, 285.177, 333.9),
     8: (0.0, 27.119, 88.401, 146.34, 195.428, 236.675, 270.061, 308.477),
 }
 _MOST_VALUES = 100_000_000
@@ -161,7 +161,9 @@ def spindle(seed: int, rig: Rig | None = None, setup: Setup | None = None, take:
     form = Periodic(spectrum(_stream(seed, "form"), rig.artefact_upr, rig.artefact_pv_nm) * 1e-3)
     turns, time = clock(rig)
     angle = _encoder(rig, _stream(seed, "encoder", take), turns)
-    motion = motion_of(rig, lambda word: _stream(seed, word, take), lambda word: _stream(seed, word), angle, turns, time)
+    motion = motion_of(
+        rig, lambda word: _stream(seed, word, take), lambda word: _stream(seed, word), angle, turns, time
+    )
     drawn = _probes_of(rig, _stream(seed, "probes"))
     eccentricity = rig.eccentricity_um if setup.eccentricity_um is None else setup.eccentricity_um
     phase = float(_stream(seed, "eccentricity", take).uniform(0, 2 * np.pi))
@@ -190,11 +192,14 @@ def spindle(seed: int, rig: Rig | None = None, setup: Setup | None = None, take:
     return SpindleRecord(record, _harmonics(form, motion), truth)
 
 
-def _edge(rig: Rig, form: Periodic, centre: NDArray[np.complex128], axial: Floats, turned: Floats, phi: float) -> Floats:
+def _edge(
+    rig: Rig, form: Periodic, centre: NDArray[np.complex128], axial: Floats, turned: Floats, phi: float
+) -> Floats:
     """Where the probe's line meets the surface, from its mean radius [µm]."""
     along = centre * np.exp(-1j * phi)
     if not rig.radius_mm:
-        return along.real + form(turned - phi)
+        flat: Floats = along.real + form(turned - phi)
+        return flat
     radius = rig.radius_mm * 1e3
     # the line misses the centre by this and meets the surface beside its nearest point
     beside = along.imag
@@ -202,7 +207,8 @@ def _edge(rig: Rig, form: Periodic, centre: NDArray[np.complex128], axial: Float
     missed = beside**2 + (axial**2 if rig.ball else 0.0)
     # sqrt((radius + height)² - missed) - radius without losing digits
     gained = height * (2 * radius + height) - missed
-    return along.real + gained / (np.sqrt((radius + height) ** 2 - missed) + radius)
+    edge: Floats = along.real + gained / (np.sqrt((radius + height) ** 2 - missed) + radius)
+    return edge
 
 
 def _read(rig: Rig, probe: dict[str, float], seen: Floats, rng: np.random.Generator) -> Floats:

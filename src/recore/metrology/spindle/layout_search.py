@@ -142,7 +142,7 @@ def extreme_offsets(probes: int, tolerance: float) -> Floats:
 
 def _corners(probes: int) -> Floats:
     bits = (np.arange(2**probes)[:, None] >> np.arange(probes)[::-1]) & 1
-    return bits * 2.0 - 1
+    return np.asarray(2.0 * bits - 1.0, dtype=np.float64)
 
 
 def _rounded(space: Space, angles: Floats) -> Floats:
