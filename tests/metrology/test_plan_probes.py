@@ -161,6 +161,14 @@ def test_tight_space_still_has_a_layout(quick):
     assert np.sort(single, axis=1) == pytest.approx(np.tile([0, 120, 240], (10, 1)))
 
 
+def test_angles_are_rounded_only_as_far_as_the_spacing_allows(quick):
+    full = best_layout(Space.of(7, 360 / 7), 2, 5, "both", 1)
+    assert full == pytest.approx(np.arange(7) * 360 / 7, abs=1e-8)
+    assert Space.of(7, 360 / 7).holds(full[None])[0]
+    roomy = best_layout(Space.of(3, 20), 2, 5, "both", 1)
+    assert np.array_equal(roomy, np.round(roomy, 3))
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(3, 8),
@@ -268,7 +276,17 @@ def test_narrow_layouts_and_wide_tolerances_are_flagged(quick):
 
 
 def test_through_the_command_line(recore, tmp_path):
-    words = ("run", "spindle.plan-probes", "-p", "probes=4", "-p", "max_upr=100", "-p", "min_spacing_deg=25", "--json")
+    words = (
+        "run",
+        "spindle.plan-probes",
+        "-p",
+        "probes=4",
+        "-p",
+        "max_upr=100",
+        "-p",
+        "min_spacing_deg=25",
+        "--json",
+    )
     ended = recore(*words, "--out", tmp_path)
     assert ended.status == 0, ended.err
     results = ended.json["results"]

@@ -284,6 +284,19 @@ def test_a_rig_that_cannot_be(what, word):
         Rig(**what)
 
 
+def test_progress_is_told(tmp_path):
+    told = []
+    made = simulate_set(1, STILL, "reversal", progress=lambda share, doing: told.append((share, doing)))
+    made.write(tmp_path, progress=lambda share, doing: told.append((share, doing)))
+    assert [doing for _, doing in told] == [
+        "normal: 3 revolutions",
+        "reversed: 3 revolutions",
+        "writing normal",
+        "writing reversed",
+    ]
+    assert [share for share, _ in told] == [0, 0.5, 0, 0.5]
+
+
 def test_sets_that_cannot_be():
     with pytest.raises(BadInput, match="2 to 72"):
         setups("multistep", steps=1)

@@ -227,10 +227,10 @@ def _checked(probes: int, min_upr: int, max_upr: int, tolerance: float, samples:
 
 
 def _cases(probes: int, tolerance: float, seed: int) -> Floats:
-    """Deviations under which a robust layout has to be good: ends of the tolerance, and places inside."""
+    """Deviations under which a robust layout has to be good: ends and middles of the tolerance, and places inside."""
     ends = extreme_offsets(probes, tolerance)
     inside = np.random.Generator(np.random.PCG64(seed)).uniform(-tolerance, tolerance, ends.shape)
-    return np.concatenate((ends, inside))
+    return np.concatenate((ends, ends / 2, inside))
 
 
 def _mounted(angles: Floats, tolerance: float, lowest: int, highest: int, trials: int, seed: int) -> Floats:

@@ -47,12 +47,14 @@ def draw_plan(
         (f"{layout.name}: spindle", gains(np.array(layout.angles_deg), int(upr[0]), int(upr[-1]))[0])
         for layout in published
     ]
-    points = [
+    points: list[dict[str, Any]] = [
         {"upr": int(k), "gain": min(float(g), _TOP), "layout": name}
         for name, values in lines
         for k, g in zip(upr, values, strict=True)
     ]
     names = [name for name, _ in lines]
+    lowest = 0.9 * min(point["gain"] for point in points)
+    highest = 1.1 * max(point["gain"] for point in points)
     left = {
         "width": 420,
         "height": 320,
@@ -65,7 +67,11 @@ def draw_plan(
                 "field": "gain",
                 "type": "quantitative",
                 "title": f"gain (cut off at {_TOP:g})",
-                "scale": {"type": "log"},
+                "scale": {
+                    "type": "log",
+                    "domain": [lowest, _TOP if highest >= _TOP else highest],
+                    "nice": False,
+                },
             },
             "color": {
                 "field": "layout",
@@ -86,6 +92,7 @@ def draw_plan(
             "text": "Probes at " + " / ".join(f"{angle:g}°" for angle in angles_deg),
             "subtitle": f"worst gain from {upr[0]} to {upr[-1]} UPR: spindle {spindle}, artefact {artefact}",
         },
+        "config": {"view": {"stroke": None}},
         "hconcat": [left, _layout(angles_deg)],
     }
 
