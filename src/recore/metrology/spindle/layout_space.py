@@ -169,7 +169,7 @@ class Space:
         for start, _ in arcs:
             placed = [start]
             while True:
-                after = placed[-1] + max(self.spacing, _SLACK)
+                after = placed[-1] + self.spacing
                 spot = next((max(after, a) for a, b in around if b >= after - _SLACK), None)
                 last = start + 360 - self.spacing + _SLACK
                 if spot is None or spot > last or len(placed) >= self.probes:
