@@ -234,6 +234,12 @@ def test_reversal_separates_by_hand():
         assert (first[k] - second[k]) / 2 == pytest.approx(motion, abs=1e-9)
 
 
+def test_an_artefact_turned_forward_is_seen_earlier():
+    rig = replace(STILL, spindle_pv_nm=1e-9)
+    before, after = spindle(1, rig), spindle(1, rig, Setup(artefact_deg=90.0))
+    assert column(after, "p2_um")[:256] == pytest.approx(column(before, "p2_um")[32:288], abs=1e-11)
+
+
 def test_steps_average_the_artefact_away():
     rig = replace(STILL, artefact_upr=11, angles_deg=(0.0,))
     made = simulate_set(1, rig, "multistep", steps=12)

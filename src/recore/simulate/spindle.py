@@ -117,7 +117,8 @@ class Setup:
     Parameters
     ----------
     name : of the record's file, without ending
-    artefact_deg : angle by which the artefact is turned on the spindle, counter-clockwise [deg]
+    artefact_deg : angle by which the artefact is turned on the spindle, counter-clockwise like the rotation, so that
+        each of its features comes to a probe earlier by that angle [deg]
     probes_deg : angle by which all probes are turned [deg]
     eccentricity_um : where it is not that of the rig
     """
@@ -304,7 +305,7 @@ def _truth(
         "asynchronous_orders": motion.orders,
         "x_1upr_nm": [float(motion.x[1].real * 1e3), float(motion.x[1].imag * 1e3)],
         "y_1upr_nm": [float(motion.y[1].real * 1e3), float(motion.y[1].imag * 1e3)],
-        "convention": "m_p(t) = R(t - phi_p) + x cos phi_p + y sin phi_p + e cos(t + phase - phi_p); "
+        "convention": "m_p(t) = R(t + artefact_deg - phi_p) + x cos phi_p + y sin phi_p + e cos(t + phase - phi_p); "
         "f(t) = f0 + Re sum A_k exp(ikt)",
     }
 
