@@ -173,12 +173,12 @@ def test_reversal_with_wrong_channels_is_bad_input(rig: Rig, direction: Any, cha
 
 
 def turned_steps(rig: Rig, degrees: list[float], **how: Any) -> list[Table]:
-    rng = np.random.default_rng(12)
+    rng = np.random.default_rng(13)
     found = []
     for angle in degrees:
         at = replace(
             rig,
-            form=rig.form * np.exp(-1j * K * np.radians(angle)),
+            form=rig.form * np.exp(1j * K * np.radians(angle)),
             eccentricity=2.0,
             phase=float(rng.uniform(0, 6)),
         )

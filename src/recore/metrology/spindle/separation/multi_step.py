@@ -91,8 +91,8 @@ def multi_step(
     Parameters
     ----------
     records : one for each orientation, column p1_um, the first sample at the same spindle angle
-    orientations_deg : angle of the artefact on the spindle in each record [deg], counter-clockwise; equal divisions of
-        the circle where it is not given. Any set will do: a part of the divisions, or two coprime divisions
+    orientations_deg : angle of the artefact on the spindle in each record [deg], turned the way the
+        spindle turns; equal divisions of the circle where it is not given. Any set will do: a part of the divisions, or two coprime divisions
     samples_per_revolution : samples in each revolution, equally spaced in angle
     max_upr : largest harmonic that is wanted [undulations per revolution], below half the samples
     gain_limit : a harmonic whose noise gain exceeds this is not given
@@ -116,8 +116,9 @@ def multi_step(
 
     Notes
     -----
-    m_n(t) = R(t - theta_n) + S(t): for each harmonic the rows [1, e^(-ik theta_n)] for S_k and R_k. N equal steps lose
-    the harmonics k = N, 2N, 3N …, where every orientation looks alike; the gain of the others is 1/sqrt(N) for R and S.
+    m_n(t) = R(t + theta_n) + S(t), because what is turned forward passes the probe earlier: for each harmonic the rows
+    [1, e^(ik theta_n)] for S_k and R_k. N equal steps lose the harmonics k = N, 2N, 3N …, where every orientation
+    looks alike; the gain of the others is 1/sqrt(N) for R and S.
     Harmonic 1 holds the eccentricity, which each mounting changes, and is never given. The rms values hold observable
     harmonics only, completed ones never.
 
@@ -219,8 +220,8 @@ def _orientations(given: list[float] | None, count: int) -> Floats:
 def _solver(theta: Floats, max_upr: int, gain_limit: float) -> tuple[Solver, Bools]:
     """Estimators for S and R, and which harmonics from 2 on they lose."""
     count = len(theta)
-    wave = np.exp(-1j * np.arange(max_upr + 1)[:, None] * theta)
-    # N - |sum e^(-ik theta)|²/N is what is left of the form's rows beside those of the motion
+    wave = np.exp(1j * np.arange(max_upr + 1)[:, None] * theta)
+    # N - |sum e^(ik theta)|²/N is what is left of the form's rows beside those of the motion
     left = count - np.abs(wave.sum(axis=1)) ** 2 / count
     observable = left > max(1 / gain_limit**2, 1e-12 * count)
     observable[:2] = False

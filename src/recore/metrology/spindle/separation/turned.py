@@ -154,7 +154,7 @@ def orientation_sources(
     for p, name in enumerate(names):
 
         def off(draws: Floats, p: int = p) -> Complexes:
-            turned = np.expm1(-1j * np.outer(np.radians(u_deg) * draws, k)) * rows_of_form[:, p] * form
+            turned = np.expm1(1j * np.outer(np.radians(u_deg) * draws, k)) * rows_of_form[:, p] * form
             error: Complexes = turned[:, None] * solving.estimator[:, :, p].T
             return error
 
