@@ -16,14 +16,20 @@ from recore.metrology.bearing import Bearing
 from recore.metrology.spindle import error_motion_tables as tables
 from recore.metrology.spindle.error_motion_record import Pass, rotation_flags
 from recore.metrology.spindle.error_motion_sources import Stated, curvature_plot, curvature_um, sources
-from recore.metrology.spindle.error_motion_uncertainty import Result, Value, contributions, simulated
+from recore.metrology.spindle.error_motion_uncertainty import (
+    Result,
+    Value,
+    contributions,
+    simulated,
+    value_of,
+    widening,
+)
 from recore.metrology.spindle.motion_values import (
     Centre,
     about_centre,
-    asynchronous,
+    centred,
     once,
     synchronous,
-    total,
     worst_direction,
 )
 from recore.metrology.spindle.motions import Setup, keeps_fundamental, unit_of_motion
@@ -89,7 +95,7 @@ def evaluated(
     flags += _budget_flags(lines, drawn)
     for result in results:
         fields[result.name] = Quantity(
-            _value(result, polars[result.motion]), result.unit, budget.stated(lines, drawn, result.name)
+            value_of(result, polars[result.motion]), result.unit, budget.stated(lines, drawn, result.name)
         )
     fields |= _other_centres(polars, fields)
     fields |= _bands(found, refused)
@@ -176,18 +182,6 @@ def _budget_flags(lines: list[budget.Contribution], drawn: dict[str, float]) -> 
         if notes
         else []
     )
-
-
-def _value(result: Result, polar: Polar) -> float:
-    if result.value == "synchronous":
-        return synchronous(polar.mean)
-    if result.value == "raw":
-        return float(np.ptp(polar.mean))
-    if result.value == "fundamental":
-        return 2 * abs(once(polar.mean)[1])
-    if result.value == "asynchronous":
-        return asynchronous(polar)
-    return total(polar) if result.centred else float(polar.highest.max() - polar.lowest.min())
 
 
 def _refused(
@@ -382,18 +376,13 @@ def _motion_flags(
         )
     radial = polars["fixed"]
     if synchronous_value is not None:
-        left = (
-            2
-            * float(radial.sigma.mean())
-            / np.sqrt(radial.revolutions)
-            * np.sqrt(2 * np.log(len(radial.mean)))
-        )
+        left = widening(centred(radial.mean), radial.sigma / np.sqrt(radial.revolutions))
         if left > _FORM_SHARE * synchronous_value.value:
             notes.append(
                 Note(
                     "widened-by-noise",
-                    f"what {radial.revolutions} revolutions leave of noise and asynchronous motion widens the "
-                    f"synchronous value by up to {left:.3g} µm on average; this is not in U: record more revolutions",
+                    f"what {radial.revolutions} revolutions leave of noise and asynchronous motion makes the "
+                    f"synchronous value about {left:.3g} µm too large; record more revolutions",
                 )
             )
     run, motion = drift_and_motion(radial, _drift_of(found, "fixed"))
