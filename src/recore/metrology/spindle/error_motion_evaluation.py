@@ -33,7 +33,7 @@ from recore.metrology.spindle.motion_values import (
     worst_direction,
 )
 from recore.metrology.spindle.motions import Setup, keeps_fundamental, unit_of_motion
-from recore.metrology.spindle.order_spectrum import peaks
+from recore.metrology.spindle.order_spectrum import Peak, peaks
 from recore.metrology.spindle.polar_statistics import Polar
 from recore.metrology.spindle.revolutions import Revolutions
 from recore.metrology.spindle.signal_checks import Reach
@@ -125,8 +125,10 @@ def evaluated(
             ),
         )
     flags += _motion_flags(fields, polars, found, stated, still)
-    fields |= _spectrum(found, bearing)
-    flags += _line_flags(found)
+    rows = [i for i, name in enumerate(found.spectral) if name != "axial"]
+    lines_found = [] if found.spectrum is None else peaks(found.spectrum, rows, bearing)
+    fields |= _spectrum(found, rows, lines_found, bearing)
+    flags += _line_flags(found, lines_found)
     return fields | {
         "revolutions": Quantity(found.revolving.revolutions),
         "samples_per_revolution": Quantity(setup.samples),
@@ -272,7 +274,8 @@ def _bands(found: Pass, refused: set[str]) -> dict[str, Quantity]:
         m = polar.revolutions
         more[f"asynchronous_{motion}_sigma"] = Quantity(sigma, "µm", 2 * sigma / float(np.sqrt(2 * (m - 1))))
         off = found.deviations(motion)
-        for percent, density in ((95, 0.058), (99, 0.0145)):
+        bands: tuple[tuple[int, float], ...] = ((95, 0.058), (99, 0.0145))
+        for percent, density in bands:
             tail = (100 - percent) / 2
             low, high = np.percentile(off, (tail, 100 - tail))
             # standard error of a quantile of a normal scatter, revolutions taken as the independent readings
@@ -305,11 +308,9 @@ def _eccentricity(found: Pass, setup: Setup, eccentricity: complex, stated: Stat
     return fields
 
 
-def _spectrum(found: Pass, bearing: Bearing | None) -> dict[str, Any]:
+def _spectrum(found: Pass, rows: list[int], lines: list[Peak], bearing: Bearing | None) -> dict[str, Any]:
     if found.spectrum is None:
         return {}
-    rows = [i for i, name in enumerate(found.spectral) if name != "axial"]
-    lines = peaks(found.spectrum, rows, bearing)
     fields: dict[str, Any] = {
         "orders": tables.order_table(found),
         "peaks": tables.peak_table(lines, found.spectral),
@@ -328,16 +329,12 @@ def _spectrum(found: Pass, bearing: Bearing | None) -> dict[str, Any]:
     return fields
 
 
-def _line_flags(found: Pass) -> list[Note]:
+def _line_flags(found: Pass, lines: list[Peak]) -> list[Note]:
     """Asynchronous lines so near to a whole order that the mean cannot tell them from synchronous motion."""
     if found.spectrum is None:
         return []
-    rows = [i for i, name in enumerate(found.spectral) if name != "axial"]
-    near = [
-        p
-        for p in peaks(found.spectrum, rows)
-        if round(p.order) and abs(p.order - round(p.order)) < 1 / found.spectrum.segment
-    ]
+    apart = 1 / found.spectrum.segment
+    near = [p for p in lines if round(p.order) and abs(p.order - round(p.order)) < apart]
     if not near:
         return []
     return [

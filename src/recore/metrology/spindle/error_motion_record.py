@@ -168,6 +168,13 @@ def check_rotation(found: Pass, setup: Setup, clock: str) -> None:
             f"what turns with the rotor is {np.degrees(turn):+.3g}° further from one revolution of {setup.samples} "
             f"samples to the next: a revolution does not have {setup.samples} samples, or the speed was not kept",
         )
+    wander, varies = found.revolving.unsteady
+    if clock == "samples" and wander > 3 * step and wander > 3 * varies:
+        raise Refusal(
+            "speed-not-kept",
+            f"what turns with the rotor wanders by {np.degrees(wander):.3g}° from revolution to revolution: the speed "
+            f"was not kept, or a revolution does not have {setup.samples} samples; record an encoder or a tacho",
+        )
     if once is None or once.better_order is None or amplitudes.max() < 3 * noise / np.sqrt(plane.revolutions):
         return
     if max(abs(once.forward), abs(once.backward)) < np.ptp(centred(plane.mean)):
@@ -184,6 +191,15 @@ def check_rotation(found: Pass, setup: Setup, clock: str) -> None:
 def rotation_flags(found: Pass, setup: Setup) -> list[tuple[str, str]]:
     """What the once-per-revolution signal says about probes and revolutions without forbidding an answer."""
     notes = []
+    wander, varies = found.revolving.unsteady
+    if wander > np.pi / setup.samples and wander > 3 * varies:
+        notes.append(
+            (
+                "speed-not-kept",
+                f"what turns with the rotor wanders by {np.degrees(wander):.2g}°: part of the asynchronous motion is "
+                "the eccentricity seen at changing angles",
+            )
+        )
     plane = found.polars["x"] if "x" in found.polars else found.polars["fixed"]
     spectrum = np.abs(np.fft.rfft(plane.mean))
     odd, even = float(np.sum(spectrum[1::2] ** 2)), float(np.sum(spectrum[2::2] ** 2))

@@ -74,7 +74,8 @@ class Setup:
     @property
     def rotor_rad(self) -> Floats:
         """Angle of the rotor at each sample of a revolution [rad]."""
-        return self.sense * 2 * np.pi * np.arange(self.samples) / self.samples
+        found: Floats = self.sense * 2 * np.pi * np.arange(self.samples) / self.samples
+        return found
 
     @property
     def channels(self) -> int:

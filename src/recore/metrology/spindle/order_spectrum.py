@@ -200,13 +200,13 @@ def named(order: float, resolution: float, bearing: Bearing | None) -> str:
 def bearing_lines(bearing: Bearing) -> list[tuple[float, str]]:
     """Orders of a bearing with their names, the simple ones first."""
     orders = bearing.orders()
-    bases = (
+    bases: tuple[tuple[str, float, int], ...] = (
         ("BPFO", orders.outer, 3),
         ("BPFI", orders.inner, 3),
         ("BSF", orders.ball, 3),
         ("FTF", orders.cage, 2),
     )
-    lines = [
+    lines: list[tuple[float, str]] = [
         (k * order, name if k == 1 else f"{k}·{name}")
         for name, order, most in bases
         for k in range(1, most + 1)

@@ -122,6 +122,7 @@ class Revolving:
         self._timed = np.zeros(channels)
         self._lowest, self._highest = np.zeros(channels), np.zeros(channels)
         self._amplitude = np.zeros(channels, dtype=complex)
+        self._size = np.zeros(channels)
         self._power = 0.0
         self._turned = 0j
         self._last: NDArray[np.complex128] | None = None
@@ -141,6 +142,7 @@ class Revolving:
         self._highest = np.maximum(self._highest, level.max(axis=1))
         turning = found[:, :, 1] - 1j * found[:, :, 2]
         self._amplitude += turning.sum(axis=1)
+        self._size += np.abs(turning).sum(axis=1)
         self._power += float(np.sum(np.abs(turning) ** 2))
         chain = turning if self._last is None else np.column_stack((self._last, turning))
         self._turned += complex(np.sum(chain[:, 1:] * np.conj(chain[:, :-1])))
@@ -150,7 +152,8 @@ class Revolving:
     @property
     def amplitudes(self) -> NDArray[np.complex128]:
         """A_1 of each channel, mean over the revolutions; m(t) = Re A_1·exp(it)."""
-        return self._amplitude / self.revolutions
+        found: NDArray[np.complex128] = self._amplitude / self.revolutions
+        return found
 
     @property
     def drift(self) -> Floats:
@@ -174,6 +177,17 @@ class Revolving:
             return 0.0, 0.0
         share = abs(self._turned) / self._power * self.revolutions / (self.revolutions - 1)
         return float(np.angle(self._turned)), float(share)
+
+    @property
+    def unsteady(self) -> tuple[float, float]:
+        """Scatter of the once-per-revolution signal from revolution to revolution, in phase [rad] and, relatively, in
+        size: an eccentricity keeps its size, and keeps its phase where every revolution has the same samples."""
+        if not self._power:
+            return 0.0, 0.0
+        whole = self._power * self.revolutions
+        phase = 1 - float(np.sum(np.abs(self._amplitude) ** 2)) / whole
+        size = 1 - float(np.sum(self._size**2)) / whole
+        return float(np.sqrt(max(phase - size, 0.0))), float(np.sqrt(max(size, 0.0)))
 
 
 class Kept:

@@ -156,7 +156,8 @@ class Revolutions:
     def _even(self, signal: Floats, turns: Floats, first: int, count: int) -> Floats:
         strict, at = _rising(turns)
         if len(at) < len(turns):
-            strict = np.interp(np.arange(len(turns)), at, strict)
+            known = int(at[-1]) + 1
+            strict, signal = np.interp(np.arange(known), at, strict), signal[:, :known]
         even = resampled(signal, strict, self.samples)
         skip = first - int(np.ceil(strict[0] - 1e-9))
         return np.ascontiguousarray(even[:, skip : skip + count])
