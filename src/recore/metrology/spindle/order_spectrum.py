@@ -32,19 +32,16 @@ class Spectrum:
     ----------
     order : (line,) multiples of the speed of rotation
     amplitude : (motion, line) amplitude of a sine that falls on the line [unit of the motion]
+    rounding : (motion, line) what rounding may leave of the synchronous part
     segment : revolutions in each segment
     segments : how many were averaged, half overlapping
     """
 
     order: Floats
     amplitude: Floats
+    rounding: Floats
     segment: int
     segments: int
-
-    @property
-    def resolution(self) -> float:
-        """Orders that two lines must be apart to be seen as two (Hann window)."""
-        return 2.0 * _NOISE_WIDTH / self.segment
 
 
 @dataclass(frozen=True)
@@ -107,8 +104,12 @@ class OrderSpectrum:
             - 2 * np.real(np.conj(synchronous) * self._sum / self._count)
             + np.abs(synchronous) ** 2
         )
-        amplitude = np.sqrt(np.maximum(power, 0.0)) * 2 / self._window.sum()
-        return Spectrum(np.arange(lines) / self._segment, amplitude, self._segment, self._count)
+        scale = 2 / self._window.sum()
+        amplitude = np.sqrt(np.maximum(power, 0.0)) * scale
+        # a difference of squares keeps half of the digits
+        size = np.abs(synchronous) * scale
+        rounding = 1e-7 * size + 1e-12 * size.max(axis=1, keepdims=True)
+        return Spectrum(np.arange(lines) / self._segment, amplitude, rounding, self._segment, self._count)
 
     def _begin(self, segment: int) -> None:
         self._segment = segment
@@ -153,12 +154,11 @@ def peaks(
     """
     total = np.sqrt(np.sum(spectrum.amplitude[list(rows)] ** 2, axis=0))
     floor = np.maximum(_median_around(total, 2 * spectrum.segment), np.finfo(float).tiny)
-    # what rounding leaves of a synchronous line is no motion
-    least = 1e-9 * float(np.max(np.abs(total), initial=0.0))
+    least = np.sqrt(np.sum(spectrum.rounding[list(rows)] ** 2, axis=0))
     found = []
     for k in range(_LOBE + 1, len(total) - _LOBE):
         near = total[k - _LOBE : k + _LOBE + 1]
-        if total[k] < _ABOVE * floor[k] or total[k] <= least or total[k] < near.max():
+        if total[k] < _ABOVE * floor[k] or total[k] <= least[k] or total[k] < near.max():
             continue
         a, b, c = np.log(np.maximum(total[k - 1 : k + 2], np.finfo(float).tiny))
         shift = float(np.clip((a - c) / 2 / (a - 2 * b + c), -0.5, 0.5)) if a - 2 * b + c < 0 else 0.0
