@@ -14,9 +14,9 @@ from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology.spindle.error_motion_evaluation import (
     bearing_of_parameters,
     evaluated,
-    record_flags,
     structural,
 )
+from recore.metrology.spindle.error_motion_notes import record_flags
 from recore.metrology.spindle.error_motion_plot import draw_error_motion
 from recore.metrology.spindle.error_motion_record import check_channels, check_rotation, gone_through
 from recore.metrology.spindle.error_motion_sources import Stated

@@ -14,7 +14,8 @@ from recore.method import Note
 from recore.metrology import budget
 from recore.metrology.bearing import Bearing
 from recore.metrology.spindle import error_motion_tables as tables
-from recore.metrology.spindle.error_motion_record import Pass, rotation_flags
+from recore.metrology.spindle.error_motion_notes import drift_and_motion, drift_of, line_flags, motion_flags
+from recore.metrology.spindle.error_motion_record import Pass
 from recore.metrology.spindle.error_motion_sources import Stated, curvature_plot, curvature_um, sources
 from recore.metrology.spindle.error_motion_uncertainty import (
     Result,
@@ -22,12 +23,10 @@ from recore.metrology.spindle.error_motion_uncertainty import (
     contributions,
     simulated,
     value_of,
-    widening,
 )
 from recore.metrology.spindle.motion_values import (
     Centre,
     about_centre,
-    centred,
     once,
     synchronous,
     worst_direction,
@@ -35,15 +34,11 @@ from recore.metrology.spindle.motion_values import (
 from recore.metrology.spindle.motions import Setup, keeps_fundamental, unit_of_motion
 from recore.metrology.spindle.order_spectrum import Peak, peaks
 from recore.metrology.spindle.polar_statistics import Polar
-from recore.metrology.spindle.revolutions import Revolutions
-from recore.metrology.spindle.signal_checks import Reach
 from recore.quantity import Quantity
 
 Floats = NDArray[np.float64]
 
 FEWEST = 20  # revolutions that a synchronous value wants
-_SMALL_UM = 0.02
-_FORM_SHARE = 0.1
 _CENTRES: tuple[Centre, ...] = ("mzc", "mic", "mcc")
 # motions by the front of their results' names, and how a fixed or rotating one is told at their end
 _RADIAL = {"fixed": "", "rotating": "", "tilt_fixed": "tilt_", "tilt_rotating": "tilt_"}
@@ -124,11 +119,11 @@ def evaluated(
                 )
             ),
         )
-    flags += _motion_flags(fields, polars, found, stated, still)
+    flags += motion_flags(fields, polars, found, stated, still)
     rows = [i for i, name in enumerate(found.spectral) if name != "axial"]
     lines_found = [] if found.spectrum is None else peaks(found.spectrum, rows, bearing)
     fields |= _spectrum(found, rows, lines_found, bearing)
-    flags += _line_flags(found, lines_found)
+    flags += line_flags(found, lines_found)
     return fields | {
         "revolutions": Quantity(found.revolving.revolutions),
         "samples_per_revolution": Quantity(setup.samples),
@@ -218,7 +213,7 @@ def _refused(
                 f"measured, {largest:.3g} µm; separate it with spindle.separate",
             )
         )
-    run, motion = drift_and_motion(polars[radial], _drift_of(found, radial))
+    run, motion = drift_and_motion(polars[radial], drift_of(found, radial))
     if run > motion:
         refused |= {"asynchronous", "total"}
         notes.append(
@@ -229,17 +224,6 @@ def _refused(
             )
         )
     return refused, notes
-
-
-def drift_and_motion(polar: Polar, per_revolution: float) -> tuple[float, float]:
-    """How far a motion drifts over the record, and how large it is without the drift [its unit]."""
-    run = abs(per_revolution) * (polar.revolutions - 1)
-    random = float(np.sqrt(max(np.mean(polar.sigma**2) - run**2 / 12, 0.0)))
-    return run, max(synchronous(polar.mean), 6 * random)
-
-
-def _drift_of(found: Pass, motion: str) -> float:
-    return float(np.abs(np.sum(found.weights[motion] * found.drift[:, None], axis=0)).max())
 
 
 def _other_centres(polars: dict[str, Polar], fields: dict[str, Any]) -> dict[str, Quantity]:
@@ -327,103 +311,6 @@ def _spectrum(found: Pass, rows: list[int], lines: list[Peak], bearing: Bearing 
             "line_name": Quantity(highest.name or "unknown"),
         }
     return fields
-
-
-def _line_flags(found: Pass, lines: list[Peak]) -> list[Note]:
-    """Asynchronous lines so near to a whole order that the mean cannot tell them from synchronous motion."""
-    if found.spectrum is None:
-        return []
-    apart = 1 / found.spectrum.segment
-    near = [p for p in lines if round(p.order) and abs(p.order - round(p.order)) < apart]
-    if not near:
-        return []
-    return [
-        Note(
-            "line-near-whole-order",
-            f"an asynchronous line at {near[0].order:.4g} orders beats slowly with the rotor: part of it may stand in "
-            "the synchronous motion; record more revolutions",
-        )
-    ]
-
-
-def _motion_flags(
-    fields: dict[str, Any], polars: dict[str, Polar], found: Pass, stated: Stated, still: dict[str, float]
-) -> list[Note]:
-    notes = []
-    if left_out := stated.left_out():
-        notes.append(
-            Note("not-in-uncertainty", f"nothing is stated, and nothing is in U, of: {', '.join(left_out)}")
-        )
-    synchronous_value = fields.get("synchronous_fixed")
-    if stated.artefact_form_um is None:
-        notes.append(
-            Note(
-                "artefact-unknown",
-                "the form of the artefact is in the radial synchronous motion: state artefact_form_um, or separate it "
-                "with spindle.separate",
-            )
-        )
-    elif synchronous_value is not None and stated.artefact_form_um > _FORM_SHARE * synchronous_value.value:
-        notes.append(
-            Note(
-                "artefact-form",
-                f"the artefact's form, {stated.artefact_form_um:.3g} µm, exceeds a tenth of the synchronous motion, "
-                f"{synchronous_value.value:.3g} µm, and is in it: separate it with spindle.separate",
-            )
-        )
-    radial = polars["fixed"]
-    if synchronous_value is not None:
-        left = widening(centred(radial.mean), radial.sigma / np.sqrt(radial.revolutions))
-        if left > _FORM_SHARE * synchronous_value.value:
-            notes.append(
-                Note(
-                    "widened-by-noise",
-                    f"what {radial.revolutions} revolutions leave of noise and asynchronous motion makes the "
-                    f"synchronous value about {left:.3g} µm too large; record more revolutions",
-                )
-            )
-    run, motion = drift_and_motion(radial, _drift_of(found, "fixed"))
-    if _FORM_SHARE * motion < run <= motion:
-        notes.append(
-            Note(
-                "drift",
-                f"the axis drifts by {run:.3g} µm over the record, and this is in asynchronous and total motion; "
-                "drift=remove takes a straight line out",
-            )
-        )
-    wide = fields.get("asynchronous_fixed")
-    if wide is not None and still and still["fixed"] > 0.5 * wide.value:
-        notes.append(
-            Note(
-                "structural-motion",
-                f"with the spindle stopped there are {still['fixed']:.3g} µm already: much of the asynchronous motion "
-                "is the structure's or the surroundings', not the bearings'",
-            )
-        )
-    return notes
-
-
-def record_flags(found: Pass, setup: Setup, reaches: list[Reach], turns: Revolutions) -> list[Note]:
-    """What must be said of a record without forbidding an answer."""
-    notes = [Note(*note) for note in rotation_flags(found, setup)]
-    smallest = min(reach.range for reach in reaches)
-    if smallest < _SMALL_UM:
-        notes.append(
-            Note(
-                "units-doubtful",
-                f"a channel moves through {smallest:.3g} µm with the eccentricity in it, less than artefacts can be "
-                "centred to: is it in another unit than its name says?",
-            )
-        )
-    if turns.left_over:
-        notes.append(
-            Note(
-                "incomplete-revolution",
-                f"{turns.left_over:.3g} {'samples' if turns.clock == 'samples' else 'of a revolution'} at the ends "
-                "belong to no whole revolution and are left out",
-            )
-        )
-    return notes
 
 
 def structural(stopped: Table, columns: list[str], setup: Setup) -> dict[str, float]:

@@ -85,7 +85,8 @@ class Setup:
     @property
     def radial_rad(self) -> Floats:
         """Direction of each radial channel [rad], both planes."""
-        return np.radians(np.array([*self.angles_deg, *self.plane2_angles_deg]))
+        found: Floats = np.radians(np.array([*self.angles_deg, *self.plane2_angles_deg]))
+        return found
 
     def weights(self) -> dict[str, Floats]:
         """Weights of each motion, float64 [channel, angle]; tilt in arcsec, the others in µm.

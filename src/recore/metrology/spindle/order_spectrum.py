@@ -220,7 +220,7 @@ def _median_around(values: Floats, half: int) -> Floats:
     """Running median, coarse: of blocks of `half` lines, and between their middles straight."""
     if len(values) <= half:
         return np.full_like(values, np.median(values))
-    edges = np.arange(0, len(values), max(half, 1))
+    edges = range(0, len(values), max(half, 1))
     middles = [(e + min(e + half, len(values))) / 2 for e in edges]
     medians = [float(np.median(values[e : e + half])) for e in edges]
     smooth: Floats = np.interp(np.arange(len(values)), middles, medians)

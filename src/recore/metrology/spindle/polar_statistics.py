@@ -121,7 +121,7 @@ class Revolving:
         self._mean = np.zeros(channels)
         self._timed = np.zeros(channels)
         self._lowest, self._highest = np.zeros(channels), np.zeros(channels)
-        self._amplitude = np.zeros(channels, dtype=complex)
+        self._amplitude: NDArray[np.complex128] = np.zeros(channels, dtype=np.complex128)
         self._size = np.zeros(channels)
         self._power = 0.0
         self._turned = 0j
@@ -152,8 +152,7 @@ class Revolving:
     @property
     def amplitudes(self) -> NDArray[np.complex128]:
         """A_1 of each channel, mean over the revolutions; m(t) = Re A_1·exp(it)."""
-        found: NDArray[np.complex128] = self._amplitude / self.revolutions
-        return found
+        return np.asarray(self._amplitude / self.revolutions, dtype=np.complex128)
 
     @property
     def drift(self) -> Floats:
