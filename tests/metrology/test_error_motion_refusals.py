@@ -193,8 +193,7 @@ def test_the_artefact_is_in_it() -> None:
         ({"plane2_channels": ["p1_um", "p2_um"]}, "unknown distance"),
         ({"plane2_angles_deg": [0], "plane_distance_mm": 50}, "no column 'q1_um'"),
         ({"axial_channels": ["p1_um", "p2_um"]}, "unknown radius"),
-        ({"bearing_elements": 9}, "not complete"),
-        ({"bearing_elements": 90, "bearing_element_mm": 8, "bearing_pitch_mm": 40}, "do not fit"),
+        ({"bearing": "9999-XYZ"}, "not in the table"),
         ({"channels": ["p1_um"]}, "1 channels are mapped"),
     ],
 )

@@ -11,7 +11,7 @@ from recore.metrology.spindle.error_motion import error_motion
 from recore.metrology.spindle.order_spectrum import OrderSpectrum, Spectrum, bearing_lines, named, peaks
 
 # 6205: 9 balls of 7.94 mm on 39.04 mm
-BEARING = Bearing("6205", 9, 7.94, 39.04)
+BEARING = Bearing("6205", 9, 7.94, 39.04).orders()
 N = 64
 
 
@@ -75,7 +75,7 @@ def test_too_short_for_a_spectrum() -> None:
 
 
 def test_names_of_a_bearing() -> None:
-    orders = BEARING.orders()
+    orders = BEARING
     assert named(orders.outer, 0.02, BEARING) == "BPFO"
     assert named(orders.inner * 1.015, 0.02, BEARING) == "BPFI"
     assert named(2 * orders.ball, 0.02, BEARING) == "2·BSF"
@@ -87,7 +87,7 @@ def test_names_of_a_bearing() -> None:
 
 
 def test_the_finding_names_the_bearing_s_lines() -> None:
-    orders = BEARING.orders()
+    orders = BEARING
     test = Test(
         n=128,
         turns=200,
@@ -97,7 +97,7 @@ def test_the_finding_names_the_bearing_s_lines() -> None:
     )
     found = error_motion(
         test.table(),
-        **test.ask(bearing_elements=9, bearing_element_mm=7.94, bearing_pitch_mm=39.04, spectrum_to_order=20),
+        **test.ask(bearing="n=9,d=7.94,D=39.04,contact=0", spectrum_to_order=20),
     )
     assert found.line_name is not None and found.line_order is not None and found.line_amplitude is not None
     assert found.line_name.value == "BPFO"
@@ -108,6 +108,8 @@ def test_the_finding_names_the_bearing_s_lines() -> None:
     table = {row["name"]: row for row in found.bearing_lines.to_pylist()}
     assert table["BPFO"]["times_noise"] > 50 > table["BPFI"]["times_noise"]
     assert found.orders.column_names == ["order", "x_um", "y_um"]
+    listed = error_motion(test.table(), **test.ask(bearing="6205-2RS"))
+    assert listed.line_name is not None and listed.line_name.value == "BPFO"
     unnamed = error_motion(test.table(), **test.ask())
     assert unnamed.line_name is not None and unnamed.line_name.value == "unknown"
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from recore.evidence import Table
 from recore.evidence.signal import channel_columns
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
+from recore.metrology.bearing import bearing_of
 from recore.metrology.spindle.error_motion_evaluation import (
-    bearing_of_parameters,
     evaluated,
     structural,
 )
@@ -167,10 +167,7 @@ def error_motion(
     artefact_radius_mm: Annotated[float | None, Unit("mm"), Field(gt=0)] = None,
     largest_plausible_um: Annotated[float, Unit("µm"), Field(gt=0)] = 200.0,
     spectrum_to_order: Annotated[float, Field(ge=0, le=2000)] = 50.0,
-    bearing_elements: Annotated[int | None, Field(ge=3, le=500)] = None,
-    bearing_element_mm: Annotated[float | None, Unit("mm"), Field(gt=0)] = None,
-    bearing_pitch_mm: Annotated[float | None, Unit("mm"), Field(gt=0)] = None,
-    bearing_contact_deg: Annotated[float, Unit("deg"), Field(ge=0, lt=90)] = 0.0,
+    bearing: Annotated[str | None, Field(max_length=200)] = None,
     trials: Annotated[int, Field(ge=0, le=20_000)] = 200,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> ErrorMotion:
@@ -201,8 +198,8 @@ def error_motion(
     artefact_radius_mm : radius of the artefact where the probes look; its curvature is then taken out
     largest_plausible_um : a channel that moves through more is refused
     spectrum_to_order : last order of the asynchronous spectrum; 0 leaves it out
-    bearing_elements, bearing_element_mm, bearing_pitch_mm, bearing_contact_deg : geometry of the bearing whose lines
-        are marked
+    bearing : whose lines are marked: a designation ('6205-2RS'), a geometry ('n=9,d=7.94,D=39.04,contact=0', lengths
+        in mm) or its orders ('bpfo=3.585,bpfi=5.415,bsf=2.357')
     trials, seed : of the Monte Carlo check of the uncertainty; 0 trials leave it out
 
     Returns
@@ -269,9 +266,7 @@ def error_motion(
         face_radius_mm,
         face_angle_deg,
     )
-    bearing = bearing_of_parameters(
-        bearing_elements, bearing_element_mm, bearing_pitch_mm, bearing_contact_deg
-    )
+    orders = None if bearing is None else bearing_of(bearing).orders()
     found = gone_through(
         lambda: turns, setup, highest_order=spectrum_to_order, remove_drift=drift == "remove"
     )
@@ -288,7 +283,7 @@ def error_motion(
         artefact_radius_mm,
     )
     still = {} if stopped is None else structural(stopped, columns, setup)
-    return ErrorMotion(**evaluated(found, setup, stated, still, bearing, trials, seed, flags))
+    return ErrorMotion(**evaluated(found, setup, stated, still, orders, trials, seed, flags))
 
 
 def _groups(

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.errors import BadInput
 from recore.evidence import Table
 from recore.evidence.signal import signal_blocks
 from recore.method import Note
 from recore.metrology import budget
-from recore.metrology.bearing import Bearing
+from recore.metrology.bearing import DefectOrders
 from recore.metrology.spindle import error_motion_tables as tables
 from recore.metrology.spindle.error_motion_notes import drift_and_motion, drift_of, line_flags, motion_flags
 from recore.metrology.spindle.error_motion_record import Pass
@@ -49,7 +48,7 @@ def evaluated(
     setup: Setup,
     stated: Stated,
     still: dict[str, float],
-    bearing: Bearing | None,
+    bearing: DefectOrders | None,
     trials: int,
     seed: int,
     flags: list[Note],
@@ -61,7 +60,7 @@ def evaluated(
     found, setup : what the record holds
     stated : about the equipment
     still : range of each motion with the spindle stopped [µm]
-    bearing : whose lines are marked
+    bearing : orders of the bearing whose lines are marked
     trials, seed : of the Monte Carlo check
     flags : what was noticed so far
     """
@@ -292,7 +291,9 @@ def _eccentricity(found: Pass, setup: Setup, eccentricity: complex, stated: Stat
     return fields
 
 
-def _spectrum(found: Pass, rows: list[int], lines: list[Peak], bearing: Bearing | None) -> dict[str, Any]:
+def _spectrum(
+    found: Pass, rows: list[int], lines: list[Peak], bearing: DefectOrders | None
+) -> dict[str, Any]:
     if found.spectrum is None:
         return {}
     fields: dict[str, Any] = {
@@ -324,30 +325,3 @@ def structural(stopped: Table, columns: list[str], setup: Setup) -> dict[str, fl
             low[name] = min(low.get(name, np.inf), float(moved.min()))
             high[name] = max(high.get(name, -np.inf), float(moved.max()))
     return {name: high[name] - low[name] for name in weights}
-
-
-def bearing_of_parameters(
-    elements: int | None, element_mm: float | None, pitch_mm: float | None, contact_deg: float
-) -> Bearing | None:
-    """The bearing that parameters describe; None where they name none.
-
-    Raises
-    ------
-    BadInput : some of the geometry is missing, or elements overlap
-    """
-    given = (elements, element_mm, pitch_mm)
-    if all(value is None for value in given):
-        return None
-    if elements is None or element_mm is None or pitch_mm is None:
-        raise BadInput(
-            "the geometry of the bearing is not complete",
-            where="bearing_elements, bearing_element_mm, bearing_pitch_mm",
-            right="give all three",
-        )
-    if element_mm >= pitch_mm or elements * element_mm >= np.pi * pitch_mm:
-        raise BadInput(
-            f"{elements} elements of {element_mm:g} mm do not fit on a pitch circle of {pitch_mm:g} mm",
-            where="bearing_pitch_mm",
-            right="diameter of the circle of the elements' centres",
-        )
-    return Bearing("", elements, element_mm, pitch_mm, contact_deg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.metrology.bearing import Bearing
+from recore.metrology.bearing import DefectOrders
 from recore.metrology.spindle.error_motion_record import Pass
 from recore.metrology.spindle.motion_values import about
 from recore.metrology.spindle.motions import Setup, keeps_fundamental, unit_of_motion
@@ -67,7 +67,7 @@ def peak_table(lines: Sequence[Peak], motions: Sequence[str]) -> pa.Table:
     return pa.table(columns)
 
 
-def bearing_table(found: Pass, rows: Sequence[int], bearing: Bearing) -> pa.Table:
+def bearing_table(found: Pass, rows: Sequence[int], bearing: DefectOrders) -> pa.Table:
     """The bearing's lines: order for pure rolling, and the highest amplitude within the slip of two per cent."""
     import pyarrow as pa
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.bearing import Bearing
+from recore.metrology.bearing import DefectOrders
 
 Floats = NDArray[np.float64]
 
@@ -135,7 +135,7 @@ class OrderSpectrum:
 
 
 def peaks(
-    spectrum: Spectrum, rows: Sequence[int], bearing: Bearing | None = None, most: int = 12
+    spectrum: Spectrum, rows: Sequence[int], bearing: DefectOrders | None = None, most: int = 12
 ) -> list[Peak]:
     """The highest lines that stand clear of the noise around them, by falling amplitude.
 
@@ -143,7 +143,7 @@ def peaks(
     ----------
     spectrum : of all motions
     rows : the motions whose root sum of squares is searched (x and y)
-    bearing : names the lines where its geometry is known
+    bearing : names the lines where its orders are known
     most : how many at most
 
     Notes
@@ -177,7 +177,7 @@ def peaks(
     return found[:most]
 
 
-def named(order: float, resolution: float, bearing: Bearing | None) -> str:
+def named(order: float, resolution: float, bearing: DefectOrders | None) -> str:
     """What turns at an order: a line of the bearing, or a slowly changing multiple of the rotor's own.
 
     A bearing line matches within 2 % slip of its order or one line of the spectrum, the nearer first. Multiples
@@ -197,22 +197,21 @@ def named(order: float, resolution: float, bearing: Bearing | None) -> str:
     return ""
 
 
-def bearing_lines(bearing: Bearing) -> list[tuple[float, str]]:
+def bearing_lines(bearing: DefectOrders) -> list[tuple[float, str]]:
     """Orders of a bearing with their names, the simple ones first."""
-    orders = bearing.orders()
     bases: tuple[tuple[str, float, int], ...] = (
-        ("BPFO", orders.outer, 3),
-        ("BPFI", orders.inner, 3),
-        ("BSF", orders.ball, 3),
-        ("FTF", orders.cage, 2),
+        ("BPFO", bearing.outer, 3),
+        ("BPFI", bearing.inner, 3),
+        ("BSF", bearing.ball, 3),
+        ("FTF", bearing.cage, 2),
     )
     lines: list[tuple[float, str]] = [
         (k * order, name if k == 1 else f"{k}·{name}")
         for name, order, most in bases
         for k in range(1, most + 1)
     ]
-    lines += [(orders.inner + s, f"BPFI {'+' if s > 0 else '−'} 1") for s in (-1, 1)]
-    lines += [(2 * orders.ball + s * orders.cage, f"2·BSF {'+' if s > 0 else '−'} FTF") for s in (-1, 1)]
+    lines += [(bearing.inner + s, f"BPFI {'+' if s > 0 else '−'} 1") for s in (-1, 1)]
+    lines += [(2 * bearing.ball + s * bearing.cage, f"2·BSF {'+' if s > 0 else '−'} FTF") for s in (-1, 1)]
     return lines
 
 
