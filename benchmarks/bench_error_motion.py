@@ -88,7 +88,9 @@ def main() -> None:
     mine = best_of(given.repeat, lambda: ours(signal))
     numpy = best_of(given.repeat, lambda: plain(signal))
     limit = best_of(given.repeat, signal.sum)
-    print(f"3 x 500 x 1,024, {signal.nbytes / 2**20:.1f} MiB; largest difference of the values {1e3 * apart:.1e} nm")
+    print(
+        f"3 x 500 x 1,024, {signal.nbytes / 2**20:.1f} MiB; largest difference of the values {1e3 * apart:.1e} nm"
+    )
     print(f"ISO 230-7 set        {1e3 * mine:8.2f} ms   (goal 10 ms)")
     print(f"plain NumPy          {1e3 * numpy:8.2f} ms   ratio {numpy / mine:.1f}")
     print(f"one pass of a sum    {1e3 * limit:8.2f} ms   we take {mine / limit:.1f} times the limit")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -352,3 +354,35 @@ def test_through_the_command_line(recore: Callable[..., Any], tmp_path: Path) ->
         "peaks.csv",
     }
     assert recore("run", "spindle.error-motion", path, "-p", "probe_angles_deg=0,90", "--json").status == 2
+
+
+def test_the_example_is_what_its_script_makes_and_runs(recore: Callable[..., Any], tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "spindle"
+    made = runpy.run_path(str(folder / "make_record.py"))
+    assert made["record"]() == (folder / "record.csv").read_text()
+    still = tmp_path / "stopped.csv"
+    still.write_text("p1_um,p2_um,p3_um\n0,0,0\n0.004,0.001,-0.002\n0.001,0,0.003\n")
+    ended = recore(
+        "run", "spindle.error-motion", folder / "record.csv", still, "-p", "probe_angles_deg=0,99.84,202.5", "-p",
+        "samples_per_revolution=128", "-p", "bearing=n=13,d=8.7,D=45,contact=0", "--json",
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    results = ended.json["results"]
+    assert results["line_name"]["value"] == "FTF"
+    assert results["eccentricity"]["value"] == pytest.approx(2.0, abs=results["eccentricity"]["uncertainty"])
+    assert results["structural_fixed"]["value"] > 0
+    t = 2 * np.pi * np.arange(128) / 128
+    x, y = ({k: a for k, a in made[name].items() if isinstance(k, int)} for name in "XY")
+    truth = np.ptp(centred(plot(x, t) * np.cos(t) + plot(y, t) * np.sin(t)))
+    found = results["synchronous_rotating"]
+    # the artefact's own form is in it
+    assert found["value"] == pytest.approx(truth, abs=found["uncertainty"] + 0.012)
+
+
+def test_the_page_names_every_code() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "error-motion.md").read_text()
+    room = root / "src" / "recore" / "metrology" / "spindle"
+    for file in (*room.glob("error_motion*.py"), room / "motions.py"):
+        for code in re.findall(r'(?:Note|Refusal)\(\s*"([a-z0-9-]+)"', file.read_text()):
+            assert code in {"not-in-uncertainty", "plane2-unused", "face-unused"} or f"`{code}`" in page, code

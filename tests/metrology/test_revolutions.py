@@ -94,6 +94,9 @@ def test_what_is_kept_is_spread_evenly() -> None:
 def test_an_encoder_makes_up_for_a_changing_speed(wrapped: bool, sense: int) -> None:
     test = Test(x=X, y=Y, e=0.5)
     t = sense * run_up(60, 60 * 400)
+    assert (
+        Revolutions(Table.of({"p1_um": t, "angle_deg": np.degrees(sense * t)}), ["p1_um"]).clock == "encoder"
+    )
     angle = np.degrees(t) % 360 if wrapped else np.degrees(t)
     table = Table.of(test.channels(t) | {"angle_deg": angle})
     rotation = "ccw" if sense == 1 else "cw"
@@ -175,6 +178,20 @@ def test_records_that_do_not_say_how_they_turned(
     test = Test(n=256, turns=20)
     with pytest.raises(BadInput, match=words):
         error_motion(Table.of(test.channels() | columns), probe_angles_deg=[0, 90], **more)
+
+
+@pytest.mark.parametrize("first", [0, 250, 3])
+def test_an_encoder_that_clocked_the_samples_leaves_nothing_to_resample(first: int) -> None:
+    test = Test(n=256, turns=21, x=X, y=Y)
+    columns = {k: v[first:] for k, v in test.channels().items()}
+    angle = np.round(np.degrees(test.t()[first:]) % 360, 4)
+    found = Revolutions(Table.of(columns | {"angle_deg": angle}), P2)
+    assert (found.clock, found.samples) == ("samples", 256)
+    even = np.concatenate(list(found), axis=1)
+    skip = (256 - first) % 256
+    whole = (len(angle) - skip) // 256
+    np.testing.assert_array_equal(even[0].ravel(), columns["p1_um"][skip : skip + 256 * whole])
+    assert found.left_over == len(angle) - 256 * whole
 
 
 def test_one_step_back_is_located() -> None:

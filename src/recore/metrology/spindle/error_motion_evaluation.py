@@ -285,8 +285,11 @@ def _eccentricity(found: Pass, setup: Setup, eccentricity: complex, stated: Stat
     spread = 2 * float(np.hypot(random, gain))
     fields["eccentricity"] = Quantity(size, "µm", spread)
     if size > spread:
+        angle = 2 * (stated.angle_deg or 0.0) / float(np.sqrt(len(setup.angles_deg)))
         fields["eccentricity_phase"] = Quantity(
-            float(np.degrees(np.angle(eccentricity))), "deg", float(np.degrees(np.arcsin(spread / size)))
+            float(np.degrees(np.angle(eccentricity))),
+            "deg",
+            float(np.hypot(np.degrees(np.arcsin(spread / size)), angle)),
         )
     return fields
 

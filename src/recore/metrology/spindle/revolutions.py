@@ -23,6 +23,7 @@ Clock = Literal["samples", "encoder", "tacho"]
 ANGLE, TACHO = "angle_deg", ("tacho", "tacho_v")
 _CHUNK = 32  # revolutions resampled at once
 _FINEST = 4096
+_ON_GRID = 2e-3  # of a sample
 
 
 class Revolutions:
@@ -64,10 +65,13 @@ class Revolutions:
         self.left_over = 0.0
         self._phase: Callable[[NDArray[np.int64]], Floats] | None = None
         tacho = next((name for name in TACHO if table.has(name)), None)
+        self._skip = 0  # samples before the first whole revolution, where the rotor clocked the samples
         density = 0.0
         if table.has(ANGLE):
             self.clock: Clock = "encoder"
-            density = self._encoder_density()
+            density, on_grid, self._skip = self._encoder()
+            if on_grid and samples_per_revolution in (None, on_grid):
+                self.clock, samples_per_revolution = "samples", on_grid
         elif tacho is not None:
             self.clock = "tacho"
             pulses = pulse_times(table.floats(tacho), 1.0)
@@ -100,14 +104,17 @@ class Revolutions:
 
     def _counted(self) -> Iterator[Floats]:
         rest = np.empty((len(self.columns), 0))
+        skip = self._skip
         for block in self._raw(self.columns):
+            if skip:
+                skip, block = skip - min(skip, block.shape[1]), block[:, skip:]
             both = np.concatenate((rest, block), axis=1) if rest.shape[1] else block
             whole = both.shape[1] // self.samples
             if whole:
                 cut = np.ascontiguousarray(both[:, : whole * self.samples])
                 yield cut.reshape(len(cut), whole, self.samples)
             rest = both[:, whole * self.samples :]
-        self.left_over = float(rest.shape[1])
+        self.left_over = float(rest.shape[1] + self._skip)
 
     def _raw(self, columns: Sequence[str]) -> Iterator[Floats]:
         for block in signal_blocks(self.table, columns):
@@ -162,14 +169,23 @@ class Revolutions:
         skip = first - int(np.ceil(strict[0] - 1e-9))
         return np.ascontiguousarray(even[:, skip : skip + count])
 
-    def _encoder_density(self) -> float:
-        """Samples per revolution of the encoder, from its first and last angle."""
+    def _encoder(self) -> tuple[float, int, int]:
+        """Samples per revolution; the same as a whole number where every sample stands at its place of a grid with
+        zero in it (else 0), and the samples before the first zero: an encoder that clocked the samples leaves nothing
+        to resample."""
         unwrapped = _Unwrapped(self.table.name, self.sense)
         first: float | None = None
-        last, rows = 0.0, 0
+        last, rows, grid, skip = 0.0, 0, 0, 0
         for (angle,) in signal_blocks(self.table, [ANGLE]):
             turns = unwrapped.turns(angle)
-            first = float(turns[0]) if first is None else first
+            if first is None:
+                first = float(turns[0])
+                step = float(turns[1] - turns[0]) if len(turns) > 1 else 0.0
+                grid = round(1 / step) if 0 < step <= 0.25 else 0
+                skip = round((np.ceil(first - _ON_GRID / max(grid, 1)) - first) * grid)
+            if grid:
+                places = turns * grid - np.round(first * grid) - np.arange(rows, rows + len(turns))
+                grid = grid if np.abs(places).max() < _ON_GRID else 0
             last = float(turns[-1])
             rows += len(turns)
         if first is None or last - first <= 0:
@@ -178,7 +194,7 @@ class Revolutions:
                 where=f"{self.table.name}, column {ANGLE!r}",
                 right="the angle of the rotor at every sample is wanted",
             )
-        return (rows - 1) / (last - first)
+        return (rows - 1) / (last - first), grid, skip if grid else 0
 
 
 def _rising(turns: Floats) -> tuple[Floats, NDArray[np.intp]]:
