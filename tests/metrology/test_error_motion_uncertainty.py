@@ -124,7 +124,7 @@ def test_widening_by_noise_against_draws() -> None:
 def test_stated_intervals_cover_the_truth(noise: float) -> None:
     # the kernel of the method on 400 records at once: means of 40 revolutions with their scatter
     rng = np.random.Generator(np.random.PCG64(12))
-    n, turns, trials = 128, 40, 400
+    n, turns, trials = 128, 40, 300
     t = 2 * np.pi * np.arange(n) / n
     clear = plot(X, t)
     truth = np.ptp(clear)
@@ -147,7 +147,7 @@ def test_stated_intervals_cover_the_truth(noise: float) -> None:
 def test_monte_carlo_agrees_with_the_first_order_where_the_noise_is_small() -> None:
     columns = Test(x={2: 0.5, 3: 0.2j}, y={4: 0.3}, n=256, turns=60, noise=0.001).channels()
     found = run(
-        QUIET, columns, trials=2000, gain_percent=0.5, angle_uncertainty_deg=0.3, linearity_percent=0.2,
+        QUIET, columns, trials=1000, gain_percent=0.5, angle_uncertainty_deg=0.3, linearity_percent=0.2,
         encoder_uncertainty_deg=0.003, artefact_form_um=0.001,
     )  # fmt: skip
     assert found.budget is not None

@@ -11,6 +11,7 @@ from spindle_record import Floats, Test, plot
 from recore.errors import BadInput
 from recore.evidence import Table
 from recore.method import Refusal
+from recore.metrology.spindle import polar_statistics, signal_checks
 from recore.metrology.spindle.error_motion import error_motion
 from recore.metrology.spindle.order_spectrum import OrderSpectrum
 from recore.metrology.spindle.polar_statistics import Kept, PolarStatistics, Revolving
@@ -82,6 +83,23 @@ def test_any_cut_into_blocks_gives_the_same(cuts: list[int]) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_compiled_and_interpreted_kernels_give_the_same() -> None:
+    rng = np.random.Generator(np.random.PCG64(2))
+    block, weights = rng.standard_normal((2, 3, 8)), rng.standard_normal((2, 2, 8))
+    sums = [[np.zeros((2, 8)) for _ in range(5)] for _ in range(2)]
+    polar_statistics._accumulate(block, weights, *sums[0])
+    polar_statistics._accumulate.py_func(block, weights, *sums[1])
+    for one, other in zip(*sums, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-15)
+    values = np.minimum(rng.standard_normal(200), 0.5)
+    states = np.zeros((2, 6))
+    states[:, [0, 4]] = -np.inf
+    signal_checks._scan(values, 1.0, states[0])
+    signal_checks._scan.py_func(values, 1.0, states[1])
+    np.testing.assert_array_equal(states[0], states[1])
+    assert states[0, 0] == 0.5 and states[0, 1] == np.sum(values == 0.5)
+
+
 def test_what_is_kept_is_spread_evenly() -> None:
     kept = Kept(16)
     index = np.arange(100.0)
@@ -146,6 +164,13 @@ def test_in_time_alone_a_changing_speed_is_refused_by_its_eccentricity() -> None
             probe_angles_deg=[0, 90],
             samples_per_revolution=256,
         )
+
+
+def test_a_speed_that_wanders_a_little_is_flagged() -> None:
+    test = Test(x=X, y=Y, turns=60)
+    t = test.t()
+    found = error_motion(Table.of(test.channels(t + 0.02 * np.sin(t / 7.3))), **test.ask())
+    assert "speed-not-kept" in {note.code for note in found.flags}
 
 
 def test_resampled_blocks_join_without_a_seam() -> None:
