@@ -285,7 +285,7 @@ def test_drift_is_told_and_can_be_taken_out() -> None:
 
 
 def test_polar_table_and_plot_hold_the_values() -> None:
-    found = run(Test(x=X, y=Y, noise=0.003, axial={1: 0.05}), trials=50)
+    found = run(Test(x=X | {3.6: 0.02}, y=Y, noise=0.003, axial={1: 0.05}), trials=50, bearing="6205")
     assert found.polar is not None
     polar = {
         name: column.to_numpy()
@@ -296,10 +296,14 @@ def test_polar_table_and_plot_hold_the_values() -> None:
     assert total == pytest.approx(value(found, "total_rotating"))
     assert np.ptp(polar["axial_mean_um"]) == pytest.approx(value(found, "axial_synchronous"))
     chart = error_motion.draw(found)  # type: ignore[misc]
-    assert len(chart["vconcat"]) == 3
+    assert len(chart["vconcat"]) == 4  # fixed, rotating, axial, order spectrum
     text = json.dumps(chart, ensure_ascii=False)
+    assert "line of the bearing" in text and "order [multiples" in text
     assert "(k = 2)" in text and "[µm]" in text and str(found.total_rotating) in text
     assert len(text) < 500_000
+    few = run(Test(x=X, y=Y, turns=10), spectrum_to_order=0)
+    chart = error_motion.draw(few)  # type: ignore[misc]
+    assert len(chart["vconcat"]) == 2 and "synchronous refused" in json.dumps(chart)
 
 
 @pytest.mark.parametrize("name", ["rig_3probe_aalto", "rig_3probe_opt50", "rig_4probe_opt100"])

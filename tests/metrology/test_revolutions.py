@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from recore.evidence import Table
 from recore.method import Refusal
 from recore.metrology.spindle import polar_statistics, signal_checks
 from recore.metrology.spindle.error_motion import error_motion
+from recore.metrology.spindle.error_motion_record import gone_through
+from recore.metrology.spindle.motions import Setup
 from recore.metrology.spindle.order_spectrum import OrderSpectrum
 from recore.metrology.spindle.polar_statistics import Kept, PolarStatistics, Revolving
 from recore.metrology.spindle.revolutions import Revolutions
@@ -98,6 +101,18 @@ def test_compiled_and_interpreted_kernels_give_the_same() -> None:
     signal_checks._scan.py_func(values, 1.0, states[1])
     np.testing.assert_array_equal(states[0], states[1])
     assert states[0, 0] == 0.5 and states[0, 1] == np.sum(values == 0.5)
+
+
+def test_memory_does_not_grow_with_the_record() -> None:
+    setup = Setup((0.0, 90.0), (), 0, 64, 1, 0.0)
+    block = Test(n=64, turns=100, x=X, y=Y, noise=0.01).channels()
+    rows = np.stack(list(block.values())).reshape(2, 100, 64)
+    tracemalloc.start()
+    found = gone_through(lambda: (rows for _ in range(200)), setup, highest_order=20, remove_drift=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.revolving.revolutions == 20_000
+    assert peak < 0.3 * 200 * rows.nbytes
 
 
 def test_what_is_kept_is_spread_evenly() -> None:

@@ -324,5 +324,9 @@ def _groups(
 def _draw(result: ErrorMotion) -> dict[str, Any]:
     values = {f.name: getattr(result, f.name) for f in fields(result)}
     return draw_error_motion(
-        result._polars or {}, {k: v for k, v in values.items() if isinstance(v, Quantity)}
+        result._polars or {},
+        {k: v for k, v in values.items() if isinstance(v, Quantity)},
+        result.orders,
+        result.peaks,
+        result.bearing_lines,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +14,34 @@ from recore.metrology.spindle.motions import keeps_fundamental
 from recore.metrology.spindle.polar_statistics import Polar
 from recore.quantity import Quantity
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Floats = NDArray[np.float64]
 
 _SECTORS = 360
+_LINES = 900
 _RING = 2.0  # radius the base circle is drawn with, in ranges of the motion
 _INK, _LINE, _BAND, _LOOSE = "#333333", "#1f5f8b", "#c9c9c9", "#b3402a"
 
 
-def draw_error_motion(polars: Mapping[str, Polar], values: Mapping[str, Quantity | None]) -> dict[str, Any]:
-    """Vega-Lite specification: a row for each of the fixed, rotating and axial directions that there are.
+def draw_error_motion(
+    polars: Mapping[str, Polar],
+    values: Mapping[str, Quantity | None],
+    orders: pa.Table | None = None,
+    peaks: pa.Table | None = None,
+    bearing_lines: pa.Table | None = None,
+) -> dict[str, Any]:
+    """Vega-Lite specification: a row for each of the fixed, rotating and axial directions that there are, and the
+    order spectrum of the asynchronous motion.
 
     Parameters
     ----------
     polars : motions by name
     values : results by name, with their uncertainty
+    orders, peaks, bearing_lines : tables of the finding
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for motion, words in (
         ("fixed", "fixed sensitive direction"),
         ("rotating", "rotating sensitive direction"),
@@ -66,7 +79,80 @@ def draw_error_motion(polars: Mapping[str, Polar], values: Mapping[str, Quantity
                 ]
             }
         )
+    if orders is not None:
+        rows.append(_spectrum(orders, peaks, bearing_lines))
     return {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "vconcat": rows}
+
+
+def _spectrum(orders: pa.Table, peaks: pa.Table | None, bearing_lines: pa.Table | None) -> dict[str, Any]:
+    """Amplitude over the order, radial motions together; the bearing's lines dashed, the highest peaks named."""
+    radial = [name for name in orders.column_names if name not in ("order", "axial_um")]
+    order = orders["order"].to_numpy()
+    size = np.sqrt(sum(orders[name].to_numpy() ** 2 for name in radial))
+    starts = np.unique(np.linspace(0, len(order), min(len(order), _LINES), endpoint=False).astype(int))
+    # the first lines hold drift
+    points = [
+        {"order": float(f"{order[a + k]:.5g}"), "amplitude": float(f"{part[k]:.4g}")}
+        for a, part in ((a, size[a:b]) for a, b in pairwise([*starts, len(order)]))
+        if (k := int(part.argmax())) + a > 2
+    ]
+    across = {
+        "x": {
+            "field": "order",
+            "type": "quantitative",
+            "title": "order [multiples of the speed of rotation]",
+        },
+        "y": {"field": "amplitude", "type": "quantitative", "title": "asynchronous amplitude [µm]"},
+    }
+    layers: list[dict[str, Any]] = []
+    if bearing_lines is not None:
+        marked = [
+            {"order": row["order"], "name": row["name"]}
+            for row in bearing_lines.to_pylist()
+            if row["order"] <= order[-1]
+        ]
+        layers.append(
+            {
+                "data": {"values": marked},
+                "mark": {"type": "rule", "color": _LOOSE, "strokeDash": [3, 3], "strokeWidth": 0.8},
+                "encoding": {
+                    "x": across["x"],
+                    "tooltip": [{"field": "name", "type": "nominal", "title": "line of the bearing"}],
+                },
+            }
+        )
+    layers.append(
+        {
+            "data": {"values": points},
+            "mark": {"type": "line", "color": _LINE, "strokeWidth": 1},
+            "encoding": across,
+        }
+    )
+    if peaks is not None and peaks.num_rows:
+        named = [
+            {
+                "order": row["order"],
+                "amplitude": float(np.sqrt(sum(row[name] ** 2 for name in radial))),
+                "label": row["name"] or f"{row['order']:.4g}",
+            }
+            for row in peaks.slice(0, 6).to_pylist()
+        ]
+        layers.append(
+            {
+                "data": {"values": named},
+                "mark": {"type": "text", "align": "left", "dx": 4, "dy": -4, "fontSize": 10},
+                "encoding": across | {"text": {"field": "label", "type": "nominal"}},
+            }
+        )
+    return {
+        "width": 720,
+        "height": 220,
+        "title": {
+            "text": "order spectrum of the asynchronous motion",
+            "subtitle": "amplitude of x and y together; dashed: lines of the bearing",
+        },
+        "layer": layers,
+    }
 
 
 def _said(value: Quantity | None) -> str:
@@ -114,7 +200,7 @@ def _panel(
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": band},
-            "mark": {"type": "rule", "color": colour, "strokeWidth": 3, "opacity": 0.8},
+            "mark": {"type": "rule", "color": colour, "strokeWidth": max(2.5, 900 / len(t)), "opacity": 0.8},
             "encoding": across
             | {
                 "x2": {"field": "x2"},
