@@ -17,7 +17,9 @@ from recore.metrology.spindle.polar_statistics import Polar
 from recore.metrology.spindle.revolutions import Revolutions
 from recore.metrology.spindle.signal_checks import Reach
 
-_SMALL_UM = 0.02  # no artefact is centred to less
+_SMALL_UM = 0.05  # hardly an artefact is centred to less
+_QUIET_UM = 2e-5  # no probe and no room is so quiet; below the second limit it is rounding
+_ROUNDING_UM = 1e-9
 _SHARE = 0.1  # of the motion: what is larger must be said
 
 
@@ -25,12 +27,19 @@ def record_flags(found: Pass, setup: Setup, reaches: list[Reach], turns: Revolut
     """What must be said of a record without forbidding an answer."""
     notes = _rotation_flags(found, setup)
     smallest = min(reach.range for reach in reaches)
+    scatter = float(np.sqrt(np.mean(found.polars["fixed"].sigma ** 2)))
+    doubts = []
     if smallest < _SMALL_UM:
+        doubts.append(
+            f"a channel moves through {smallest:.3g} µm with the eccentricity in it, less than artefacts are centred to"
+        )
+    if _ROUNDING_UM < scatter < _QUIET_UM:
+        doubts.append(f"the revolutions scatter by {1000 * scatter:.2g} nm, less than any probe")
+    if doubts:
         notes.append(
             Note(
                 "units-doubtful",
-                f"a channel moves through {smallest:.3g} µm with the eccentricity in it, less than artefacts can be "
-                "centred to: is it in another unit than its name says?",
+                f"{'; '.join(doubts)}: is it in another unit than its name says (µm read as nm)?",
             )
         )
     if turns.left_over:
