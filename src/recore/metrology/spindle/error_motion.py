@@ -181,26 +181,32 @@ def error_motion(
     stopped : the same probes with the spindle stopped, for the structural motion
     probe_angles_deg : direction of each probe from the x axis, counter-clockwise
     samples_per_revolution : samples each turn; with an encoder or tacho, the angles to resample to
-    channels : names or numbers of the probes' columns where they are not p1_um …; likewise plane2_channels and
-        axial_channels
+    channels : names or numbers of the probes' columns where they are not p1_um …
     direction_deg : fixed sensitive direction; default x (0°), with one probe the probe's own
     rotating_deg : angle on the rotor of the rotating sensitive direction at t = 0, the first sample
     rotation : sense in which the rotor turns, seen as the probe angles are counted
-    pulses_per_revolution : of the tacho
-    max_upr : highest undulation that must be resolved: 2.5 samples for each are wanted
+    pulses_per_revolution : pulses of the tacho in one revolution
+    max_upr : highest undulation per revolution that must be resolved: 2.5 samples for each are wanted
     drift : 'remove' takes a straight line over the revolutions out of every channel
-    plane2_angles_deg, plane_distance_mm : probes of the second plane (as the first by default), its distance
-    face_radius_mm, face_angle_deg : where the face is looked at
-    probe_noise_um, gain_percent, angle_uncertainty_deg, encoder_uncertainty_deg : standard uncertainties (k = 1) of
-        one reading, of gain, of the probes' directions and of the rotor's angle
+    plane2_angles_deg : directions of the probes in the second plane; default those of the first
+    plane2_channels : names or numbers of their columns where they are not q1_um …
+    plane_distance_mm : from the first plane to the second along the axis
+    axial_channels : names or numbers of the axial probes' columns where they are not axial1_um, axial2_um
+    face_radius_mm : distance from the axis at which the face is looked at, by axial2_um or from the tilt
+    face_angle_deg : direction from the axis in which the face is looked at, where it follows from the tilt
+    probe_noise_um : standard deviation of the noise of one reading
+    gain_percent : standard uncertainty (k = 1) of the gain of each probe
+    angle_uncertainty_deg : standard uncertainty (k = 1) of the direction of each probe
     linearity_percent : bound of a probe's deviation from a straight line, of half the range that it went through
+    encoder_uncertainty_deg : standard uncertainty (k = 1) of the rotor's angle at a sample: encoder, tacho, jitter
     artefact_form_um : bound of the artefact's out-of-roundness, which is not separated here
     artefact_radius_mm : radius of the artefact where the probes look; its curvature is then taken out
     largest_plausible_um : a channel that moves through more is refused
     spectrum_to_order : last order of the asynchronous spectrum; 0 leaves it out
     bearing : whose lines are marked: a designation ('6205-2RS'), a geometry ('n=9,d=7.94,D=39.04,contact=0', lengths
         in mm) or its orders ('bpfo=3.585,bpfi=5.415,bsf=2.357')
-    trials, seed : of the Monte Carlo check of the uncertainty; 0 trials leave it out
+    trials : draws of the Monte Carlo check of the uncertainty; 0 leave it out
+    seed : of its generator
 
     Returns
     -------
