@@ -123,6 +123,18 @@ def test_an_order_that_cannot_be_checked_is_said() -> None:
     assert "channels-unchecked" not in codes(run(GOOD))
 
 
+def test_a_probe_without_an_angle_is_said_to_be_unused() -> None:
+    assert "probe-unused" in codes(run(GOOD, THREE.channels() | GOOD.channels()))
+    assert "probe-unused" not in codes(
+        run(GOOD, THREE.channels() | GOOD.channels(), channels=["p1_um", "p2_um"])
+    )
+
+
+def test_a_quiet_record_is_doubted() -> None:
+    small = replace(GOOD, e=0.1, noise=5e-6)
+    assert "units-doubtful" in codes(run(small))
+
+
 def test_wrong_gain_or_angle_shows_in_the_eccentricity() -> None:
     columns = GOOD.channels()
     columns["p1_um"] = columns["p1_um"] * 1.2

@@ -234,7 +234,7 @@ def error_motion(
     """
     flags: list[Note] = []
     groups = _groups(
-        record, len(probe_angles_deg), plane2_angles_deg, plane2_channels, plane_distance_mm, axial_channels,
+        record, len(probe_angles_deg), channels is not None, plane2_angles_deg, plane2_channels, plane_distance_mm, axial_channels,
         face_radius_mm, flags,
     )  # fmt: skip
     columns = [
@@ -295,6 +295,7 @@ def error_motion(
 def _groups(
     record: Table,
     probes: int,
+    mapped: bool,
     plane2_angles_deg: list[float] | None,
     plane2_channels: list[str] | None,
     plane_distance_mm: float | None,
@@ -304,6 +305,10 @@ def _groups(
 ) -> tuple[list[str], list[str], list[str]]:
     """Expected columns of the first plane, of the second, and of the axial probes; those not used are flagged."""
     first = [f"p{i + 1}_um" for i in range(probes)]
+    if not mapped and record.has(f"p{probes + 1}_um"):
+        flags.append(
+            Note("probe-unused", f"p{probes + 1}_um is not used: probe_angles_deg names {probes} probes")
+        )
     second = [f"q{i + 1}_um" for i in range(len(plane2_angles_deg or first))]
     asked = plane2_angles_deg is not None or plane2_channels is not None
     if not asked and not record.has(second[0]):

@@ -97,6 +97,9 @@ def worst_direction(x: Floats, y: Floats) -> tuple[float, float]:
     """Largest synchronous value of any fixed direction, and that direction [deg], to half a degree."""
     psi = np.radians(np.arange(0.0, 180.0, 0.5))
     cx, cy = centred(x), centred(y)
-    ranges = np.array([np.ptp(np.cos(a) * cx + np.sin(a) * cy) for a in psi])
+    parts = np.array_split(psi, 1 + len(psi) * len(x) // 2**20)
+    ranges = np.concatenate(
+        [np.ptp(np.outer(np.cos(a), cx) + np.outer(np.sin(a), cy), axis=1) for a in parts]
+    )
     best = int(ranges.argmax())
     return float(ranges[best]), float(np.degrees(psi[best]))
