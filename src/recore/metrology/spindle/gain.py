@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from recore.metrology.spindle.layout_gain import squared_gains
 
-_LOST = 1e-12
+Floats = NDArray[np.float64]
 
 
 def gains(angles_rad: ArrayLike, max_upr: int) -> tuple[Floats, Floats]:
@@ -31,26 +31,15 @@ def gains(angles_rad: ArrayLike, max_upr: int) -> tuple[Floats, Floats]:
     Both are infinite where the harmonic is lost. Harmonics 0 and 1 always are: the offset of each probe is a
     constant of its own, and the eccentricity of the artefact cannot be told from a circular motion of the spindle.
 
-    References
-    ----------
-    Closed form by the Schur complements of H^H H = [[A, a], [a^H, P]], A = sum [c s]^T [c s], a = sum [c s]^T e^(-ik phi):
-    gain_R^2 = 1 / (P - a^H A^-1 a); the spindle's block is (A - a a^H / P)^-1, whose real part holds for real directions.
+    Notes
+    -----
+    The closed form and its source stand in `layout_gain`, which does the same for many layouts at once.
     """
-    phi = np.asarray(angles_rad, dtype=float)
-    probes = len(phi)
-    c, s = np.cos(phi), np.sin(phi)
-    wave = np.exp(-1j * np.arange(max_upr + 1)[:, None] * phi)
-    along, across = wave @ c, wave @ s
-    s11 = c @ c - np.abs(along) ** 2 / probes
-    s22 = s @ s - np.abs(across) ** 2 / probes
-    s12 = c @ s - along * np.conj(across) / probes
-    det = s11 * s22 - np.abs(s12) ** 2
-    # P det S = det A (P - a^H A^-1 a): one determinant tells both
-    det_a = (c @ c) * (s @ s) - (c @ s) ** 2
-    lost = det < _LOST * probes**2
-    lost[:2] = True
-    safe = np.where(lost, 1.0, det)
-    artefact = np.sqrt(np.abs(det_a) / (probes * safe))
-    worst = (s11 + s22 + np.sqrt((s11 - s22) ** 2 + 4 * s12.real**2)) / (2 * safe)
-    artefact[lost] = np.inf
-    return artefact, np.where(lost, np.inf, np.sqrt(np.abs(worst)))
+    turns = np.exp(-1j * np.asarray(angles_rad, dtype=float))[:, None]
+    spindle, artefact = squared_gains(turns, 2, max(max_upr, 2))
+    never = np.full(2, np.inf)
+    upr = max_upr + 1
+    return (
+        np.concatenate((never, np.sqrt(artefact[:, 0])))[:upr],
+        np.concatenate((never, np.sqrt(spindle[:, 0])))[:upr],
+    )

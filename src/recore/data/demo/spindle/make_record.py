@@ -14,13 +14,14 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 ANGLES_DEG = (0.0, 99.84, 202.5)
 SAMPLES, REVOLUTIONS = 128, 24
 # order → amplitude [µm], complex: Re A·exp(ikt)
-X = {2: 0.030, 3: 0.018j, 5: 0.010, 9: 0.004, 0.403: 0.012, 5.241: 0.008}
-Y = {2: 0.022j, 3: 0.020, 4: 0.008, 7: 0.005, 0.403: -0.012j, 5.241: 0.006j}
-FORM = {2: 0.003, 3: 0.002j, 6: 0.001}
+X: dict[float, complex] = {2: 0.030, 3: 0.018j, 5: 0.010, 9: 0.004, 0.403: 0.012, 5.241: 0.008}
+Y: dict[float, complex] = {2: 0.022j, 3: 0.020, 4: 0.008, 7: 0.005, 0.403: -0.012j, 5.241: 0.006j}
+FORM: dict[float, complex] = {2: 0.003, 3: 0.002j, 6: 0.001}
 ECCENTRICITY_UM, PHASE = 2.0, 0.6
 NOISE_UM, SEED = 0.004, 230_7
 
@@ -30,8 +31,10 @@ def record() -> str:
     rng = np.random.Generator(np.random.PCG64(SEED))
     t = 2 * np.pi * np.arange(SAMPLES * REVOLUTIONS) / SAMPLES
 
-    def motion(harmonics: dict[float, complex], angle: np.ndarray) -> np.ndarray:
-        return sum(np.real(a * np.exp(1j * k * angle)) for k, a in harmonics.items())
+    def motion(harmonics: dict[float, complex], angle: NDArray[np.float64]) -> NDArray[np.float64]:
+        waves = [np.real(a * np.exp(1j * k * angle)) for k, a in harmonics.items()]
+        total: NDArray[np.float64] = np.sum(waves, axis=0)
+        return total
 
     x, y = motion(X, t), motion(Y, t)
     rows = [
