@@ -351,6 +351,24 @@ def test_a_drift_over_the_pass_and_dead_readings_are_told() -> None:
     assert "not-explained" in {note.code for note in wild.flags}
 
 
+def test_swapped_directions_wrong_radius_and_wrong_unit_raise_a_doubt() -> None:
+    table = record(Machine(x=Axis(play=5e-3), y=Axis(play=3e-3)))
+    angle, deviation = table.floats("angle_deg"), table.floats("deviation_um")
+    other = ["cw" if word == "ccw" else "ccw" for word in table.texts("direction")]
+    swapped = circularity(
+        Table.of({"angle_deg": angle, "deviation_um": deviation, "direction": other}), radius_mm=100, trials=0
+    )
+    assert {"backlash-negative", "direction-contradicts-angles"} <= {note.code for note in swapped.flags}
+    far = Table.of(
+        {"angle_deg": angle, "deviation_um": deviation + 400, "direction": table.texts("direction")}
+    )
+    assert "radius-implausible" in {note.code for note in circularity(far, radius_mm=100, trials=0).flags}
+    tiny = Table.of(
+        {"angle_deg": angle, "deviation_um": deviation / 1000, "direction": table.texts("direction")}
+    )
+    assert "deviation-implausible" in {note.code for note in circularity(tiny, radius_mm=100, trials=0).flags}
+
+
 def test_the_whole_way_from_files_to_a_plot(recore: Any, tmp_path: Path) -> None:
     machine = Machine(x=Axis(play=5e-3), radius=150.0, feed=3000.0)
     paths = []

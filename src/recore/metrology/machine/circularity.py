@@ -31,6 +31,8 @@ _NOT_A_CIRCLE = 0.02  # of the radius
 _PER_UNDULATION = 2.5
 _EXPLAINED = 0.5
 _SHARE = float(np.sqrt(12))
+_SMALL = 0.02  # µm: what is measured in nanometres was perhaps named micrometres
+_OTHER_RADIUS = 1e-3  # of the nominal one: no scale errs that much, but the wrong radius was perhaps stated
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def circularity(
                 f"the diagnosis explains {fitted.explained:.0%} of the variance: look at the plot",
             )
         )
+    flags += _doubts(found, radius_um)
     lengths = [
         ("bar_u_um", bar_u_um),
         ("linearity_u_um", linearity_u_um),
@@ -265,8 +268,15 @@ def _remarks(
             code = "drift-exceeds-deviation" if abs(drift) > both.zone.deviation / 2 else "drift"
             text = f"{trace.direction}: the reading drifts by {drift:.3g} µm from the start of the circle to its end"
             flags.append(Note(code, text))
-        if not float(np.ptp(trace.deviation)):
+        span = float(np.ptp(trace.deviation))
+        if not span:
             flags.append(Note("no-signal", f"all readings {trace.direction} are alike"))
+        elif span < _SMALL:
+            text = f"a range of {span:.2g} µm {trace.direction} is less than a machine tool reaches: is the unit right?"
+            flags.append(Note("deviation-implausible", text))
+        if trace.direction == "ccw" and float(np.median(np.diff(trace.angle))) < 0:
+            text = "the angles of the counter-clockwise pass fall from reading to reading: are the directions swapped?"
+            flags.append(Note("direction-contradicts-angles", text))
     if from_record:
         text = f"noise of one reading is taken from the record, {noise:.3g} µm standard deviation"
         flags.append(Note("noise-from-record", text))
@@ -275,6 +285,21 @@ def _remarks(
             Note("filtered", f"G, G(b) and F belong to the path up to {cutoff:g} undulations per revolution")
         )
     return flags, []
+
+
+def _doubts(found: list[Found], radius_um: float) -> list[Note]:
+    """What the diagnosis itself says against the record."""
+    known = {one.term.name: one for one in found if one.why_not is None}
+    flags = []
+    radius = known.get("radius_deviation")
+    if radius is not None and abs(radius.value) > _OTHER_RADIUS * radius_um:
+        text = f"the mean radius is off by {radius.value:.4g} µm: is radius_mm that of the nominal path, and the bar set?"
+        flags.append(Note("radius-implausible", text))
+    plays = [known[name] for name in ("backlash_x", "backlash_y") if name in known]
+    if len(plays) == 2 and all(is_seen(one) and one.value < 0 for one in plays):
+        text = "both axes run ahead after a reversal: the controller corrects too much, or the directions are swapped"
+        flags.append(Note("backlash-negative", text))
+    return flags
 
 
 def _deviations(
