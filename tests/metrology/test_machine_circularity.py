@@ -161,7 +161,7 @@ def test_intervals_of_the_terms_hold_the_truth_as_often_as_they_say(alike: float
 
     angle = np.radians((np.arange(COARSE) + 0.5) * 360 / COARSE)
     inside, total = 0, 0
-    for _ in range(100):
+    for _ in range(60):
         traces = []
         for direction, sense in (("ccw", 1), ("cw", -1)):
             noise = lfilter([1.0], [1.0, -alike], generator.standard_normal(COARSE + 100))

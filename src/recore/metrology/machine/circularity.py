@@ -196,7 +196,7 @@ def circularity(
         float(np.hypot((bar_u_um or 0.0) / 2, thermal)),
     )
     flags, refusals = _remarks(traces, both, reading_u_um is None, noise, cutoff_upr)
-    lines, drawn, values, single = _deviations(shown, both, errors, radius_um, centring, trials, seed)
+    lines, drawn, values, single = zones.deviations(shown, both, errors, radius_um, centring, trials, seed)
     if len(traces) < 2:
         text = "no G(b), no D: one direction only was measured"
         refusals.append(Note("one-direction", text))
@@ -300,68 +300,6 @@ def _doubts(found: list[Found], radius_um: float) -> list[Note]:
         text = "both axes run ahead after a reversal: the controller corrects too much, or the directions are swapped"
         flags.append(Note("backlash-negative", text))
     return flags
-
-
-def _deviations(
-    shown: list[Trace],
-    both: zones.Path,
-    errors: zones.DeviceErrors,
-    radius_um: float,
-    centring: str,
-    trials: int,
-    seed: int,
-) -> tuple[list[Contribution], dict[str, float], dict[str, float], list[zones.Path]]:
-    values: dict[str, float] = {}
-    lines: list[Contribution] = []
-    drawn: dict[str, float] = {}
-    paths = {f"circular_deviation_{trace.direction}": zones.path_of([trace], radius_um) for trace in shown}
-    if len(shown) == 2:
-        paths["bidirectional_circular_deviation"] = both
-    for name, path in paths.items():
-        values[name] = path.zone.deviation
-        lines += zones.zone_budget(name, path, errors)
-        simulated = zones.zone_trials(path, errors, trials, seed)
-        if simulated is not None:
-            drawn[name] = simulated
-    centre = (both.centred.x, both.centred.y) if centring == "least-squares" else (0.0, 0.0)
-    single = (
-        ("noise of the readings", "A", errors.noise),
-        ("linearity of the transducer", "B", errors.linearity),
-        ("drift", "B", errors.drift),
-        ("length of the bar and temperature", "B", errors.length),
-    )
-    for trace in shown:
-        radius = radius_um + trace.deviation
-        off = (
-            np.hypot(radius * np.cos(trace.angle) - centre[0], radius * np.sin(trace.angle) - centre[1])
-            - radius_um
-        )
-        for word, value in (("max", float(off.max())), ("min", float(off.min()))):
-            name = f"radial_{word}_{trace.direction}"
-            values[name] = value
-            lines += [
-                Contribution(name, source, "A" if kind == "A" else "B", size, "µm", size, "µm")
-                for source, kind, size in single
-                if size
-            ]
-    if len(shown) == 2:
-        name = "mean_bidirectional_radial_deviation"
-        values[name] = both.centred.radius - radius_um
-        count = len(both.x)
-        lines += [
-            Contribution(
-                name,
-                source,
-                "A" if kind == "A" else "B",
-                size,
-                "µm",
-                size / np.sqrt(count if kind == "A" else 1),
-                "µm",
-            )
-            for source, kind, size in single
-            if size
-        ]
-    return lines, drawn, values, list(paths.values())
 
 
 def _diagnosed(
