@@ -103,6 +103,16 @@ def test_all_faults_together_are_told_apart_within_their_uncertainty() -> None:
     assert found.explained.value > 0.99
 
 
+def test_play_and_friction_of_one_axis_are_told_apart() -> None:
+    found = found_by(Machine(x=Axis(play=6e-3, stiction=4e-3, stick_relax=0.1, lag=0.4e-3)))
+    assert found.backlash_x is not None
+    assert found.reversal_spike_x is not None
+    assert found.servo_mismatch is not None
+    assert found.backlash_x.value == pytest.approx(6.0, abs=0.2)
+    assert found.reversal_spike_x.value == pytest.approx(4.0, abs=0.4)
+    assert found.servo_mismatch.value == pytest.approx(0.4, abs=0.01)
+
+
 def test_minimum_zones_are_those_of_a_linear_programme() -> None:
     from scipy.optimize import linprog
 

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 INFLATION = 100.0  # a standard error ten times that of the term alone: then the other terms decide its value
 _NULL = 1e-9
 _EMPTY = 1e-6
-_ROUNDS = 6
+_ROUNDS = 12
 _SOUGHT_ON = 3000  # readings
 _SETTLED = 1e-3
 _PARTNER = 0.3
@@ -114,7 +114,7 @@ def design(
         "straightness_y": s * s * c,
     }
     for quarter, name in enumerate(ENDS):
-        shape = _spike(since[quarter], spike_width, radius_mm, held_um[quarter])
+        shape = _spike(since[quarter], spike_width, radius_mm, held_um[quarter], play_um[quarter % 2])
         terms[name] = shape * np.cos(angle - quarter * np.pi / 2)
     for axis, along, pitch in (("x", c, pitches_mm[0]), ("y", s, pitches_mm[1])):
         if pitch is not None:
@@ -142,7 +142,10 @@ def fit(
     # the shapes that are not linear are sought on some of the readings, all terms then found from all
     some = slice(None, None, max(1, len(angle) // _SOUGHT_ON))
     shapes = _Shapes((widths or [2 * step])[0], (0.0, 0.0), (0.0,) * 4)
-    for _ in range(_ROUNDS):
+    for round_ in range(_ROUNDS):
+        # the width is only right once play and height nearly are
+        if round_ >= _ROUNDS // 2:
+            widths = [w for w in widths if 0.6 < w / shapes.width < 1.7]
         tried = []
         for width in widths or [2 * step]:
             terms = design(
@@ -166,7 +169,6 @@ def fit(
         if next_one.near(shapes):
             break
         shapes = next_one
-        widths = [w for w in widths if 0.4 < w / width < 2.5]
     terms = design(
         angle, sense, radius_mm, feed_um_per_ms, shapes.width, pitches_mm, shapes.play, shapes.held
     )
@@ -198,15 +200,15 @@ def _quick(terms: dict[str, Floats], deviation: Floats) -> tuple[Floats, float]:
     return values / size, float(deviation @ deviation - values @ right)
 
 
-def _spike(since: Floats, width: float, radius_mm: float, held_um: float) -> Floats:
-    """Shape of a reversal spike of height 1: friction holds the axis while the command recedes by R (1 − cos φ); when
-    that has reached the height, the axis breaks away and creeps back."""
-    start = 0.0
-    if held_um > 0:
-        start = float(np.arccos(max(1 - held_um / (1000 * radius_mm), 0.0)))
-    back = np.exp(-np.maximum(since - start, 0.0) / width)
-    rising = 1000 * radius_mm * (1 - np.cos(np.minimum(since, start))) / held_um if held_um > 0 else back
-    shape: Floats = np.where(since < start, rising, back)
+def _spike(since: Floats, width: float, radius_mm: float, held_um: float, play_um: float) -> Floats:
+    """Shape of a reversal spike of height 1: once the play is taken up, friction holds the axis while the command
+    recedes by R (1 − cos φ); when that has reached the height, the axis breaks away and creeps back."""
+    radius = 1000 * radius_mm
+    free = float(np.arccos(max(1 - (play_um + held_um) / radius, 0.0)))
+    back = np.exp(-np.maximum(since - free, 0.0) / width)
+    receded = radius * (1 - np.cos(np.minimum(since, free))) - play_um
+    rising = np.maximum(receded, 0.0) / held_um if held_um > 0 else np.zeros_like(since)
+    shape: Floats = np.where(since < free, rising, back)
     return shape
 
 

@@ -157,7 +157,8 @@ def circularity(
     Notes
     -----
     The diagnosis is one least-squares fit of all terms to all readings (`ballbar_model.design` holds the signs). Its U
-    comes from the residuals, widened by their correlation along the path. A term is refused where its variance
+    comes from the residuals, widened by their correlation along the path; that play and spikes may have another shape
+    than the model's is not in it. A term is refused where its variance
     among the others is a hundred times that of the term alone (a convention of ours): squareness and servo mismatch
     from one direction only, many terms on part of a circle.
 
