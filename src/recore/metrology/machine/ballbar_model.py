@@ -23,6 +23,7 @@ _EMPTY = 1e-6
 _ROUNDS = 12
 _SOUGHT_ON = 3000  # readings
 _SETTLED = 1e-3
+_AS_WELL = 9.0  # variances of a reading: three standard deviations
 _PARTNER = 0.3
 _WIDTHS = np.radians((0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0))
 ENDS = ("spike_x_plus", "spike_y_plus", "spike_x_minus", "spike_y_minus")
@@ -159,7 +160,9 @@ def fit(
                 shapes.held,
             )
             tried.append((*_quick(terms, deviation[some]), width))
-        values, _, width = min(tried, key=lambda one: one[1])
+        # among widths that do as well the narrowest one: it is mixed least with backlash and scale
+        limit = min(rss for _, rss, _ in tried) * (1 + _AS_WELL / len(deviation[some]))
+        values, _, width = min((one for one in tried if one[1] <= limit), key=lambda one: one[2])
         now = dict(zip(terms, values.tolist(), strict=True))
         next_one = _Shapes(
             width,
@@ -197,7 +200,7 @@ def _quick(terms: dict[str, Floats], deviation: Floats) -> tuple[Floats, float]:
     gram = matrix @ matrix.T / np.outer(size, size)
     right = matrix @ deviation / size
     values = np.linalg.pinv(gram, rcond=_NULL, hermitian=True) @ right
-    return values / size, float(deviation @ deviation - values @ right)
+    return values / size, max(float(deviation @ deviation - values @ right), 0.0)
 
 
 def _spike(since: Floats, width: float, radius_mm: float, held_um: float, play_um: float) -> Floats:
