@@ -103,12 +103,22 @@ def test_all_faults_together_are_told_apart_within_their_uncertainty() -> None:
     assert found.explained.value > 0.99
 
 
+def test_play_and_friction_of_one_axis_are_told_apart() -> None:
+    found = found_by(Machine(x=Axis(play=6e-3, stiction=4e-3, stick_relax=0.1, lag=0.4e-3)))
+    assert found.backlash_x is not None
+    assert found.reversal_spike_x is not None
+    assert found.servo_mismatch is not None
+    assert found.backlash_x.value == pytest.approx(6.0, abs=0.2)
+    assert found.reversal_spike_x.value == pytest.approx(4.0, abs=0.4)
+    assert found.servo_mismatch.value == pytest.approx(0.4, abs=0.01)
+
+
 def test_minimum_zones_are_those_of_a_linear_programme() -> None:
     from scipy.optimize import linprog
 
     machine = Machine(x=Axis(play=5e-3, lag=0.4e-3), shear=25 * MICRO, centre=(4e-3, 1e-3))
-    found = found_by(machine)
-    table = record(machine)
+    table = record(machine, count=360)
+    found = circularity(table, radius_mm=100, trials=0)
     angle, deviation = np.radians(table.floats("angle_deg")), table.floats("deviation_um")
     ccw = np.array(table.texts("direction")) == "ccw"
     for rows, own in (
@@ -157,15 +167,13 @@ def test_d_is_the_mean_radius_and_f_depends_on_the_centring() -> None:
 @pytest.mark.parametrize("alike", [0.0, 0.6])
 def test_intervals_of_the_terms_hold_the_truth_as_often_as_they_say(alike: float) -> None:
     generator = np.random.default_rng(5)
-    from scipy.signal import lfilter
-
     angle = np.radians((np.arange(COARSE) + 0.5) * 360 / COARSE)
+    drawn = generator.standard_normal((60, 2, COARSE + 100))
+    for i in range(1, COARSE + 100):
+        drawn[..., i] += alike * drawn[..., i - 1]
     inside, total = 0, 0
-    for _ in range(100):
-        traces = []
-        for direction, sense in (("ccw", 1), ("cw", -1)):
-            noise = lfilter([1.0], [1.0, -alike], generator.standard_normal(COARSE + 100))
-            traces.append(Trace(direction, angle[::sense], noise[100:]))  # type: ignore[arg-type]
+    for ccw, cw in drawn[..., 100:]:
+        traces = [Trace("ccw", angle, ccw), Trace("cw", angle[::-1], cw)]
         fit = model.fit(traces, 100.0, 33.3, (None, None), np.radians(4))
         u = 2 * np.sqrt(np.diag(fit.covariance))
         inside += int((np.abs(fit.values) <= u).sum())
@@ -349,6 +357,24 @@ def test_a_drift_over_the_pass_and_dead_readings_are_told() -> None:
         Table.of(circle(720, deviation_um=generator.standard_normal(720))), radius_mm=100, trials=0
     )
     assert "not-explained" in {note.code for note in wild.flags}
+
+
+def test_swapped_directions_wrong_radius_and_wrong_unit_raise_a_doubt() -> None:
+    table = record(Machine(x=Axis(play=5e-3), y=Axis(play=3e-3)))
+    angle, deviation = table.floats("angle_deg"), table.floats("deviation_um")
+    other = ["cw" if word == "ccw" else "ccw" for word in table.texts("direction")]
+    swapped = circularity(
+        Table.of({"angle_deg": angle, "deviation_um": deviation, "direction": other}), radius_mm=100, trials=0
+    )
+    assert {"backlash-negative", "direction-contradicts-angles"} <= {note.code for note in swapped.flags}
+    far = Table.of(
+        {"angle_deg": angle, "deviation_um": deviation + 400, "direction": table.texts("direction")}
+    )
+    assert "radius-implausible" in {note.code for note in circularity(far, radius_mm=100, trials=0).flags}
+    tiny = Table.of(
+        {"angle_deg": angle, "deviation_um": deviation / 1000, "direction": table.texts("direction")}
+    )
+    assert "deviation-implausible" in {note.code for note in circularity(tiny, radius_mm=100, trials=0).flags}
 
 
 def test_the_whole_way_from_files_to_a_plot(recore: Any, tmp_path: Path) -> None:

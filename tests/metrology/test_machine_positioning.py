@@ -233,6 +233,15 @@ def test_scale_errors_reach_what_grows_with_length_and_nothing_else() -> None:
     assert drawn["iso_mean_error"] == pytest.approx(1.0, rel=0.08)
 
 
+def test_a_very_large_record_is_drawn_source_by_source() -> None:
+    x = np.random.default_rng(1).standard_normal((2, 300, 10)) + np.linspace(0, 20, 300)[:, None]
+    sources = [Source("device", "B", 0.5, "µm/m", "scale"), Source("noise", "A", 0.1, "µm", "reading")]
+    lines = contributions(lambda v: kernels.iso_230_2(v, (1, -1)), x, np.linspace(0, 1, 300), sources, "µm")
+    scale = next(c for c in lines if c.result == "iso_mean_error" and c.source == "device")
+    assert scale.contribution == pytest.approx(0.5, rel=0.2)
+    assert combined(lines, "iso_mean_reversal_error") == pytest.approx(2 * 0.1 * sqrt(2 / 3000), rel=0.2)
+
+
 def test_the_cosine_error_is_that_of_iso_tr_230_9(measured_axis: Approaches) -> None:
     # there: U = 0.3 R² / L, 1 mm aside over 1000 mm makes 0.3 µm on 1 m
     found = positioning(measured_axis, misalignment_mm=1.0, eve=0.0, trials=0)

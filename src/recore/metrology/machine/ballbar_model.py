@@ -20,9 +20,10 @@ Floats = NDArray[np.float64]
 INFLATION = 100.0  # a standard error ten times that of the term alone: then the other terms decide its value
 _NULL = 1e-9
 _EMPTY = 1e-6
-_ROUNDS = 6
+_ROUNDS = 12
 _SOUGHT_ON = 3000  # readings
 _SETTLED = 1e-3
+_AS_WELL = 9.0  # variances of a reading: three standard deviations
 _PARTNER = 0.3
 _WIDTHS = np.radians((0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0))
 ENDS = ("spike_x_plus", "spike_y_plus", "spike_x_minus", "spike_y_minus")
@@ -114,7 +115,7 @@ def design(
         "straightness_y": s * s * c,
     }
     for quarter, name in enumerate(ENDS):
-        shape = _spike(since[quarter], spike_width, radius_mm, held_um[quarter])
+        shape = _spike(since[quarter], spike_width, radius_mm, held_um[quarter], play_um[quarter % 2])
         terms[name] = shape * np.cos(angle - quarter * np.pi / 2)
     for axis, along, pitch in (("x", c, pitches_mm[0]), ("y", s, pitches_mm[1])):
         if pitch is not None:
@@ -142,7 +143,10 @@ def fit(
     # the shapes that are not linear are sought on some of the readings, all terms then found from all
     some = slice(None, None, max(1, len(angle) // _SOUGHT_ON))
     shapes = _Shapes((widths or [2 * step])[0], (0.0, 0.0), (0.0,) * 4)
-    for _ in range(_ROUNDS):
+    for round_ in range(_ROUNDS):
+        # the width is only right once play and height nearly are
+        if round_ >= _ROUNDS // 2:
+            widths = [w for w in widths if 0.6 < w / shapes.width < 1.7]
         tried = []
         for width in widths or [2 * step]:
             terms = design(
@@ -156,7 +160,9 @@ def fit(
                 shapes.held,
             )
             tried.append((*_quick(terms, deviation[some]), width))
-        values, _, width = min(tried, key=lambda one: one[1])
+        # among widths that do as well the narrowest one: it is mixed least with backlash and scale
+        limit = min(rss for _, rss, _ in tried) * (1 + _AS_WELL / len(deviation[some]))
+        values, _, width = min((one for one in tried if one[1] <= limit), key=lambda one: one[2])
         now = dict(zip(terms, values.tolist(), strict=True))
         next_one = _Shapes(
             width,
@@ -166,7 +172,6 @@ def fit(
         if next_one.near(shapes):
             break
         shapes = next_one
-        widths = [w for w in widths if 0.4 < w / width < 2.5]
     terms = design(
         angle, sense, radius_mm, feed_um_per_ms, shapes.width, pitches_mm, shapes.play, shapes.held
     )
@@ -195,18 +200,18 @@ def _quick(terms: dict[str, Floats], deviation: Floats) -> tuple[Floats, float]:
     gram = matrix @ matrix.T / np.outer(size, size)
     right = matrix @ deviation / size
     values = np.linalg.pinv(gram, rcond=_NULL, hermitian=True) @ right
-    return values / size, float(deviation @ deviation - values @ right)
+    return values / size, max(float(deviation @ deviation - values @ right), 0.0)
 
 
-def _spike(since: Floats, width: float, radius_mm: float, held_um: float) -> Floats:
-    """Shape of a reversal spike of height 1: friction holds the axis while the command recedes by R (1 − cos φ); when
-    that has reached the height, the axis breaks away and creeps back."""
-    start = 0.0
-    if held_um > 0:
-        start = float(np.arccos(max(1 - held_um / (1000 * radius_mm), 0.0)))
-    back = np.exp(-np.maximum(since - start, 0.0) / width)
-    rising = 1000 * radius_mm * (1 - np.cos(np.minimum(since, start))) / held_um if held_um > 0 else back
-    shape: Floats = np.where(since < start, rising, back)
+def _spike(since: Floats, width: float, radius_mm: float, held_um: float, play_um: float) -> Floats:
+    """Shape of a reversal spike of height 1: once the play is taken up, friction holds the axis while the command
+    recedes by R (1 − cos φ); when that has reached the height, the axis breaks away and creeps back."""
+    radius = 1000 * radius_mm
+    free = float(np.arccos(max(1 - (play_um + held_um) / radius, 0.0)))
+    back = np.exp(-np.maximum(since - free, 0.0) / width)
+    receded = radius * (1 - np.cos(np.minimum(since, free))) - play_um
+    rising = np.maximum(receded, 0.0) / held_um if held_um > 0 else np.zeros_like(since)
+    shape: Floats = np.where(since < free, rising, back)
     return shape
 
 

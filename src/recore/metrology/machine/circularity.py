@@ -31,6 +31,8 @@ _NOT_A_CIRCLE = 0.02  # of the radius
 _PER_UNDULATION = 2.5
 _EXPLAINED = 0.5
 _SHARE = float(np.sqrt(12))
+_SMALL = 0.02  # µm: what is measured in nanometres was perhaps named micrometres
+_OTHER_RADIUS = 1e-3  # of the nominal one: no scale errs that much, but the wrong radius was perhaps stated
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def circularity(
     Notes
     -----
     The diagnosis is one least-squares fit of all terms to all readings (`ballbar_model.design` holds the signs). Its U
-    comes from the residuals, widened by their correlation along the path. A term is refused where its variance
+    comes from the residuals, widened by their correlation along the path; that play and spikes may have another shape
+    than the model's is not in it. A term is refused where its variance
     among the others is a hundred times that of the term alone (a convention of ours): squareness and servo mismatch
     from one direction only, many terms on part of a circle.
 
@@ -194,7 +197,7 @@ def circularity(
         float(np.hypot((bar_u_um or 0.0) / 2, thermal)),
     )
     flags, refusals = _remarks(traces, both, reading_u_um is None, noise, cutoff_upr)
-    lines, drawn, values, single = _deviations(shown, both, errors, radius_um, centring, trials, seed)
+    lines, drawn, values, single = zones.deviations(shown, both, errors, radius_um, centring, trials, seed)
     if len(traces) < 2:
         text = "no G(b), no D: one direction only was measured"
         refusals.append(Note("one-direction", text))
@@ -219,6 +222,7 @@ def circularity(
                 f"the diagnosis explains {fitted.explained:.0%} of the variance: look at the plot",
             )
         )
+    flags += _doubts(found, radius_um)
     lengths = [
         ("bar_u_um", bar_u_um),
         ("linearity_u_um", linearity_u_um),
@@ -265,8 +269,15 @@ def _remarks(
             code = "drift-exceeds-deviation" if abs(drift) > both.zone.deviation / 2 else "drift"
             text = f"{trace.direction}: the reading drifts by {drift:.3g} µm from the start of the circle to its end"
             flags.append(Note(code, text))
-        if not float(np.ptp(trace.deviation)):
+        span = float(np.ptp(trace.deviation))
+        if not span:
             flags.append(Note("no-signal", f"all readings {trace.direction} are alike"))
+        elif span < _SMALL:
+            text = f"a range of {span:.2g} µm {trace.direction} is less than a machine tool reaches: is the unit right?"
+            flags.append(Note("deviation-implausible", text))
+        if trace.direction == "ccw" and float(np.median(np.diff(trace.angle))) < 0:
+            text = "the angles of the counter-clockwise pass fall from reading to reading: are the directions swapped?"
+            flags.append(Note("direction-contradicts-angles", text))
     if from_record:
         text = f"noise of one reading is taken from the record, {noise:.3g} µm standard deviation"
         flags.append(Note("noise-from-record", text))
@@ -277,66 +288,19 @@ def _remarks(
     return flags, []
 
 
-def _deviations(
-    shown: list[Trace],
-    both: zones.Path,
-    errors: zones.DeviceErrors,
-    radius_um: float,
-    centring: str,
-    trials: int,
-    seed: int,
-) -> tuple[list[Contribution], dict[str, float], dict[str, float], list[zones.Path]]:
-    values: dict[str, float] = {}
-    lines: list[Contribution] = []
-    drawn: dict[str, float] = {}
-    paths = {f"circular_deviation_{trace.direction}": zones.path_of([trace], radius_um) for trace in shown}
-    if len(shown) == 2:
-        paths["bidirectional_circular_deviation"] = both
-    for name, path in paths.items():
-        values[name] = path.zone.deviation
-        lines += zones.zone_budget(name, path, errors)
-        simulated = zones.zone_trials(path, errors, trials, seed)
-        if simulated is not None:
-            drawn[name] = simulated
-    centre = (both.centred.x, both.centred.y) if centring == "least-squares" else (0.0, 0.0)
-    single = (
-        ("noise of the readings", "A", errors.noise),
-        ("linearity of the transducer", "B", errors.linearity),
-        ("drift", "B", errors.drift),
-        ("length of the bar and temperature", "B", errors.length),
-    )
-    for trace in shown:
-        radius = radius_um + trace.deviation
-        off = (
-            np.hypot(radius * np.cos(trace.angle) - centre[0], radius * np.sin(trace.angle) - centre[1])
-            - radius_um
-        )
-        for word, value in (("max", float(off.max())), ("min", float(off.min()))):
-            name = f"radial_{word}_{trace.direction}"
-            values[name] = value
-            lines += [
-                Contribution(name, source, "A" if kind == "A" else "B", size, "µm", size, "µm")
-                for source, kind, size in single
-                if size
-            ]
-    if len(shown) == 2:
-        name = "mean_bidirectional_radial_deviation"
-        values[name] = both.centred.radius - radius_um
-        count = len(both.x)
-        lines += [
-            Contribution(
-                name,
-                source,
-                "A" if kind == "A" else "B",
-                size,
-                "µm",
-                size / np.sqrt(count if kind == "A" else 1),
-                "µm",
-            )
-            for source, kind, size in single
-            if size
-        ]
-    return lines, drawn, values, list(paths.values())
+def _doubts(found: list[Found], radius_um: float) -> list[Note]:
+    """What the diagnosis itself says against the record."""
+    known = {one.term.name: one for one in found if one.why_not is None}
+    flags = []
+    radius = known.get("radius_deviation")
+    if radius is not None and abs(radius.value) > _OTHER_RADIUS * radius_um:
+        text = f"the mean radius is off by {radius.value:.4g} µm: is radius_mm that of the nominal path, and the bar set?"
+        flags.append(Note("radius-implausible", text))
+    plays = [known[name] for name in ("backlash_x", "backlash_y") if name in known]
+    if len(plays) == 2 and all(is_seen(one) and one.value < 0 for one in plays):
+        text = "both axes run ahead after a reversal: the controller corrects too much, or the directions are swapped"
+        flags.append(Note("backlash-negative", text))
+    return flags
 
 
 def _diagnosed(

@@ -169,3 +169,66 @@ def passed(count: int, cutoff_upr: float) -> float:
     share = profile_filter.transmission(np.arange(count // 2 + 1.0), cutoff_upr) ** 2
     twice = 2 * share.sum() - share[0] - (share[-1] if count % 2 == 0 else 0.0)
     return float(np.sqrt(twice / count))
+
+
+def deviations(
+    shown: list[Trace],
+    both: Path,
+    errors: DeviceErrors,
+    radius_um: float,
+    centring: str,
+    trials: int,
+    seed: int,
+) -> tuple[list[Contribution], dict[str, float], dict[str, float], list[Path]]:
+    """Budget, Monte Carlo and values of G, G(b), F and D, and the paths of the single directions."""
+    values: dict[str, float] = {}
+    lines: list[Contribution] = []
+    drawn: dict[str, float] = {}
+    paths = {f"circular_deviation_{trace.direction}": path_of([trace], radius_um) for trace in shown}
+    if len(shown) == 2:
+        paths["bidirectional_circular_deviation"] = both
+    for name, path in paths.items():
+        values[name] = path.zone.deviation
+        lines += zone_budget(name, path, errors)
+        simulated = zone_trials(path, errors, trials, seed)
+        if simulated is not None:
+            drawn[name] = simulated
+    centre = (both.centred.x, both.centred.y) if centring == "least-squares" else (0.0, 0.0)
+    single = (
+        ("noise of the readings", "A", errors.noise),
+        ("linearity of the transducer", "B", errors.linearity),
+        ("drift", "B", errors.drift),
+        ("length of the bar and temperature", "B", errors.length),
+    )
+    for trace in shown:
+        radius = radius_um + trace.deviation
+        off = (
+            np.hypot(radius * np.cos(trace.angle) - centre[0], radius * np.sin(trace.angle) - centre[1])
+            - radius_um
+        )
+        for word, value in (("max", float(off.max())), ("min", float(off.min()))):
+            name = f"radial_{word}_{trace.direction}"
+            values[name] = value
+            lines += [
+                Contribution(name, source, "A" if kind == "A" else "B", size, "µm", size, "µm")
+                for source, kind, size in single
+                if size
+            ]
+    if len(shown) == 2:
+        name = "mean_bidirectional_radial_deviation"
+        values[name] = both.centred.radius - radius_um
+        count = len(both.x)
+        lines += [
+            Contribution(
+                name,
+                source,
+                "A" if kind == "A" else "B",
+                size,
+                "µm",
+                size / np.sqrt(count if kind == "A" else 1),
+                "µm",
+            )
+            for source, kind, size in single
+            if size
+        ]
+    return lines, drawn, values, list(paths.values())

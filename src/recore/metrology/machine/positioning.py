@@ -357,12 +357,13 @@ def _thermal(
 
 @positioning.plot
 def _draw(result: Positioning) -> dict[str, Any]:
-    best = (
-        result.iso_accuracy
-        or result.vdi_positional_uncertainty
-        or result.jis_positioning_accuracy
-        or result.iso_accuracy_up
-        or result.iso_accuracy_down
-        or result.iso_systematic_error
-    )
-    return draw_positioning(result.record, str(result.rule_set.value), best)
+    headlines = {
+        "A": result.iso_accuracy,
+        "P": result.vdi_positional_uncertainty,
+        "positioning accuracy": result.jis_positioning_accuracy,
+        "A up": result.iso_accuracy_up,
+        "A down": result.iso_accuracy_down,
+        "E": result.iso_systematic_error,
+    }
+    name, best = next(((name, value) for name, value in headlines.items() if value is not None), ("", None))
+    return draw_positioning(result.record, f"{result.rule_set.value}: {name}", best)

@@ -12,7 +12,7 @@ _COLOURS = {"up": "#1f5f8b", "down": "#b3402a"}
 _MOST = 3000
 
 
-def draw_positioning(record: Approaches, rule_set: str, headline: Quantity | None) -> dict[str, Any]:
+def draw_positioning(record: Approaches, title: str, headline: Quantity | None) -> dict[str, Any]:
     """Vega-Lite specification."""
     mean, s = moments(record.deviation)
     lines, points = [], []
@@ -41,8 +41,8 @@ def draw_positioning(record: Approaches, rule_set: str, headline: Quantity | Non
         "title": "approach",
         "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())},
     }
-    title = f"deviation [{record.unit}]"
-    up = {"field": "deviation", "type": "quantitative", "title": title}
+    of = f"deviation [{record.unit}]"
+    up = {"field": "deviation", "type": "quantitative", "title": of}
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": points},
@@ -60,13 +60,13 @@ def draw_positioning(record: Approaches, rule_set: str, headline: Quantity | Non
         layers.insert(
             0, {"data": {"values": lines}, "mark": {"type": "area", "opacity": 0.15}, "encoding": band}
         )
-    stated = "" if headline is None else f": {headline}" + (" (k = 2)" if headline.uncertainty else "")
+    stated = "" if headline is None else f" = {headline}" + (" (k = 2)" if headline.uncertainty else "")
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": 560,
         "height": 320,
         "title": {
-            "text": f"{rule_set}{stated}",
+            "text": f"{title}{stated}",
             "subtitle": "points: readings; lines: means; bands: mean ± 2 s",
         },
         "layer": layers,

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Kernel = Callable[[Floats], dict[str, Floats]]
 _ROWS = 128
 _CELLS = 400_000
+_LARGE = 5000  # readings: their derivatives would take longer than drawing
+_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ def gradients(kernel: Kernel, x: Floats, step: float) -> dict[str, Floats]:
 def contributions(
     kernel: Kernel, x: Floats, distance_m: Floats, sources: list[Source], unit: str
 ) -> list[Contribution]:
-    """First-order contribution of every source to every result."""
+    """First-order contribution of every source to every result; of a very large record, by drawing source by source."""
+    if x.size > _LARGE:
+        return _drawn_apart(kernel, x, distance_m, sources, unit)
     step = 1e-4 * max([source.effect for source in sources], default=0.0)
     if not step > 0:
         return []
@@ -102,6 +106,13 @@ def simulated(
     """Expanded uncertainty of every result by Monte Carlo, all trials of a block at once."""
     if not trials or not any(source.effect for source in sources):
         return {}
+    samples = _samples(kernel, x, distance_m, sources, trials, seed)
+    return {name: expanded_of_samples(values) for name, values in samples.items()}
+
+
+def _samples(
+    kernel: Kernel, x: Floats, distance_m: Floats, sources: list[Source], trials: int, seed: int
+) -> dict[str, Floats]:
     generator = np.random.default_rng(seed)
     samples: dict[str, list[Floats]] = {}
     rows = max(1, min(trials, _CELLS // x.size))
@@ -120,4 +131,24 @@ def simulated(
             drawn += error * distance_m[:, None] if source.reach == "scale" else error
         for name, values in kernel(drawn).items():
             samples.setdefault(name, []).append(values)
-    return {name: expanded_of_samples(np.concatenate(pieces)) for name, pieces in samples.items()}
+    return {name: np.concatenate(pieces) for name, pieces in samples.items()}
+
+
+def _drawn_apart(
+    kernel: Kernel, x: Floats, distance_m: Floats, sources: list[Source], unit: str
+) -> list[Contribution]:
+    lines = []
+    for number, source in enumerate(source for source in sources if source.effect):
+        for name, values in _samples(kernel, x, distance_m, [source], _DRAWS, number).items():
+            lines.append(
+                Contribution(
+                    name,
+                    source.name,
+                    source.evaluation,
+                    source.standard,
+                    source.unit,
+                    float(values.std(ddof=1)),
+                    unit,
+                )
+            )
+    return sorted(lines, key=lambda line: line.result)

@@ -14,6 +14,7 @@ from recore.metrology.budget import budget_table, widened_beyond
 from recore.metrology.machine.rule_set import named_set
 from recore.metrology.spindle import thermal_evaluate as evaluate
 from recore.metrology.spindle.thermal_evaluate import Evaluation, Sensor, Setting
+from recore.metrology.spindle.thermal_expansion import expansions
 from recore.metrology.spindle.thermal_plot import draw_thermal
 from recore.metrology.spindle.thermal_record import Phase, ThermalRecord
 from recore.quantity import Quantity
@@ -193,7 +194,7 @@ def thermal(
     channels = _usable(record, found, probe_distance_mm)
     if not channels:
         raise Refusal("no-channel", "; ".join(note.text for note in found.flags))
-    surroundings = _expansions(found, record, channels, phases)
+    surroundings = expansions(found, record, channels, phases)
     _evaluate(found, record, channels, phases, surroundings)
     flags = [*rows.notes(), *found.flags, *_remarks(record, phases, rows.number("test_min"))]
     given = {
@@ -304,66 +305,6 @@ def _evaluate(
                 if not channel.startswith(("position", "elongation")):
                     sides = (t[before], values[before]), (t[after], values[after])
                     evaluate.switch(found, f"{word}_{_label(channel)}", *sides, unit)
-
-
-def _expansions(
-    found: Evaluation,
-    record: ThermalRecord,
-    channels: dict[str, tuple[Floats, str]],
-    phases: dict[Phase, NDArray[np.bool_]],
-) -> dict[str, tuple[Floats, Floats]]:
-    """Every channel over every temperature in every phase; the closest pair of an axis is its result.
-
-    Where the record has a phase at rest, that alone decides: while the spindle turns everything grows with time, and
-    so with every temperature.
-
-    Returns
-    -------
-    By channel, what the surroundings do to it at each reading, and the standard uncertainty of that [µm]
-    """
-    deciding = "environment" if "environment" in phases else next(iter(phases))
-    taken: dict[str, tuple[Floats, Floats]] = {}
-    for channel, (values, unit) in channels.items():
-        if unit != "µm" or not record.temperatures:
-            continue
-        best: tuple[str, evaluate.Sensitivity] | None = None
-        for phase, rows in phases.items():
-            for name, temperature in record.temperatures.items():
-                seen = evaluate.sensitivity(record.minutes[rows], values[rows], temperature[rows])
-                label = f"expansion_{channel}_over_{name}_{phase}"
-                if seen is None:
-                    found.refused[label] = "the temperature hardly moves: a slope would be a guess"
-                    continue
-                _add_slope(found, label, seen)
-                found.values[f"correlation_{channel}_with_{name}_{phase}"] = (seen.r, "1")
-                if phase == deciding and (best is None or abs(seen.r) > abs(best[1].r)):
-                    best = (name, seen)
-        if best is None:
-            continue
-        name, seen = best
-        if abs(seen.slope) < 2 * seen.u:
-            text = (
-                f"no displacement follows a temperature beyond U (best: {name}, {deciding}, r = {seen.r:.2f})"
-            )
-            found.refused[f"expansion_{channel}"] = text
-            continue
-        _add_slope(found, f"expansion_{channel}", seen)
-        text = f"expansion_{channel} is over {name}, {deciding}, r = {seen.r:.3f}; a correlation, not yet a cause"
-        found.flags.append(Note("expansion-by-correlation", text))
-        if deciding == "environment" and len(phases) > 1:
-            rise = record.temperatures[name] - record.temperatures[name][phases["environment"]].mean()
-            taken[channel] = seen.slope * rise, seen.u * rise
-            text = f"time_constant_{channel} is of the displacement less what follows {name}"
-            found.flags.append(Note("surroundings-taken-off", text))
-    return taken
-
-
-def _add_slope(found: Evaluation, label: str, seen: evaluate.Sensitivity) -> None:
-    parts = {
-        "scatter about the line": ("A", seen.u),
-        "gain of the sensors": ("B", abs(seen.slope) * found.sensor.gain),
-    }
-    found.add(label, seen.slope, "µm/K", parts)
 
 
 def _remarks(record: ThermalRecord, phases: dict[Phase, NDArray[np.bool_]], wanted: float) -> list[Note]:

@@ -15,7 +15,6 @@ from recore.metrology.spindle import thermal_drift as drift
 from recore.metrology.spindle.thermal_fit import (
     Exponentials,
     NotSeen,
-    block_means,
     exponentials,
     simulated_tau,
 )
@@ -267,41 +266,6 @@ def root_sum_square(found: Evaluation, name: str, parts: list[str]) -> None:
         f"U of {part}": ("A", share * found.u(part) / 2) for part, share in zip(there, shares, strict=True)
     }
     found.add(name, total, "µm", budget)
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """Displacement over temperature, by a straight line.
-
-    Parameters
-    ----------
-    slope, u : with standard uncertainty, widened for correlated residuals [µm/K]
-    r : coefficient of correlation
-    span : range of the temperature [K]
-    """
-
-    slope: float
-    u: float
-    r: float
-    span: float
-
-
-def sensitivity(minutes: Floats, values: Floats, temperature: Floats) -> Sensitivity | None:
-    """None where the temperature moves by less than 0.1 K or ten times its noise: then a slope is a guess."""
-    _, x = block_means(minutes, values)
-    _, heat = block_means(minutes, temperature)
-    span = float(np.ptp(heat))
-    if len(x) < 12 or span < max(0.1, 10 * drift.noise_of(temperature) / np.sqrt(len(temperature) / len(x))):
-        return None
-    h = heat - heat.mean()
-    across = float(h @ h)
-    slope = float(h @ x) / across
-    left = x - x.mean() - slope * h
-    rest = float(left @ left)
-    alike = min(max(float(left[1:] @ left[:-1]) / rest if rest else 0.0, 0.0), 0.99)
-    u = float(np.sqrt(rest / (len(x) - 2) / across * (1 + alike) / (1 - alike)))
-    spread = float(np.sqrt(across * ((x - x.mean()) @ (x - x.mean()))))
-    return Sensitivity(slope, u, float(h @ x) / spread if spread else 0.0, span)
 
 
 def result_table(found: Evaluation) -> pa.Table:
