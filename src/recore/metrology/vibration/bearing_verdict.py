@@ -1,0 +1,110 @@
+"""From the matches of three combs to one answer, with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erf, sqrt
+from typing import Literal
+
+import numpy as np
+
+from recore.method import Note
+from recore.metrology.budget import COVERAGE
+from recore.metrology.vibration.bearing_lines import Match, Part, Search
+from recore.metrology.vibration.envelope_spectrum import OrderSpectra
+
+Answer = Literal["none", "outer", "inner", "ball", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the three scores say together.
+
+    Parameters
+    ----------
+    answer : the part at fault, 'none', or 'undecided'
+    confidence : probability that the leading score leads, or that none reaches the threshold
+    matches : best match of each part
+    spread : standard uncertainty of each score, from leaving out one block of the record after the other
+    shown : match of the leading part where it reaches the threshold
+    notes : what a person should know of the answer
+    """
+
+    answer: Answer
+    confidence: float
+    matches: dict[Part, Match]
+    spread: dict[Part, float]
+    shown: Match | None
+    notes: tuple[Note, ...]
+
+
+def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: bool) -> Verdict:
+    """The verdict over the parts that can be told from the shaft's own harmonics.
+
+    Parameters
+    ----------
+    search : what is looked for
+    spectra : where
+    threshold : score that shows a fault
+    complete : False where a part could not be looked for; 'none' is then more than the record says
+
+    Notes
+    -----
+    The runner-up is scored twice, as it stands and without the lines that the leading fault may raise; the higher
+    score counts. Within U(k = 2) of the difference nothing is decided: races marked by a damaged ball, or two
+    faults at once, look like this.
+    """
+    evidence = search.evidence(spectra.level)
+    matches = {part: search.match(evidence, part) for part in search.combs}
+    leader = max(matches.values(), key=lambda match: match.score)
+    covered = search.without(evidence, leader)
+    behind = {part: search.match(covered, part) for part in search.combs if part != leader.part}
+    left = [search.evidence(level) for level in spectra.deleted]
+    without_leader = [search.without(shown, leader) for shown in left]
+    replicates = {part: [search.score(e, match) for e in left] for part, match in matches.items()}
+    rivals = {
+        part: (
+            max(matches[part].score, match.score),
+            np.maximum(replicates[part], [search.score(e, match) for e in without_leader]),
+        )
+        for part, match in behind.items()
+    }
+    spread = {part: jackknife(scores) for part, scores in replicates.items()}
+    notes: list[Note] = []
+    if leader.score < threshold:
+        sure = _normal((threshold - leader.score) / max(spread[leader.part], 1e-9))
+        return Verdict("none" if complete else "undecided", sure, matches, spread, None, ())
+    sure = _normal((leader.score - threshold) / max(spread[leader.part], 1e-9))
+    answer: Answer = leader.part
+    for part, (score, scores) in rivals.items():
+        apart = leader.score - score
+        error = max(jackknife(np.asarray(replicates[leader.part]) - scores), 1e-9)
+        sure = min(sure, _normal(apart / error))
+        if score < threshold:
+            continue
+        if apart < COVERAGE * error:
+            answer = "undecided"
+            notes.append(
+                Note(
+                    "two-faults-close",
+                    f"{leader.part} scores {leader.score:.3g} and {part} {score:.3g}, which differ by less than "
+                    f"U = {COVERAGE * error:.2g}",
+                )
+            )
+        else:
+            notes.append(
+                Note("second-fault", f"lines of the {part} stand out too, with a score of {score:.3g}")
+            )
+    return Verdict(answer, sure, matches, spread, leader, tuple(notes))
+
+
+def jackknife(replicates: Sequence[float] | np.ndarray) -> float:
+    """Standard uncertainty by the jackknife (B. Efron, The Jackknife, SIAM 1982, ch. 3)."""
+    values = np.asarray(replicates, dtype=float)
+    n = len(values)
+    return sqrt((n - 1) / n * float(((values - values.mean()) ** 2).sum()))
+
+
+def _normal(deviations: float) -> float:
+    return 0.5 * (1 + erf(deviations / sqrt(2)))
