@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, sqrt
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from recore.method import Note
 from recore.metrology.budget import COVERAGE
 from recore.metrology.vibration.bearing_lines import Match, Part, Search
 from recore.metrology.vibration.envelope_spectrum import OrderSpectra
+
+# a tail drawn from some eighty windows is extrapolated far beyond this; scores above it are alike in certainty
+CERTAIN = 6.0
 
 Answer = Literal["none", "outer", "inner", "ball", "undecided"]
 
@@ -53,7 +56,7 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
     -----
     The runner-up is scored twice, as it stands and without the lines that the leading fault may raise; the higher
     score counts. Within U(k = 2) of the difference nothing is decided: races marked by a damaged ball, or two
-    faults at once, look like this.
+    faults at once, look like this. Scores are compared up to 6, beyond which they rank and do not count.
     """
     evidence = search.evidence(spectra.level)
     matches = {part: search.match(evidence, part) for part in search.combs}
@@ -77,19 +80,20 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
         return Verdict("none" if complete else "undecided", sure, matches, spread, None, ())
     sure = _normal((leader.score - threshold) / max(spread[leader.part], 1e-9))
     answer: Answer = leader.part
+    leading = np.minimum(replicates[leader.part], CERTAIN)
     for part, (score, scores) in rivals.items():
-        apart = leader.score - score
-        error = max(jackknife(np.asarray(replicates[leader.part]) - scores), 1e-9)
+        apart = min(leader.score, CERTAIN) - min(score, CERTAIN)
+        error = max(jackknife(leading - np.minimum(scores, CERTAIN)), 1e-9)
         sure = min(sure, _normal(apart / error))
         if score < threshold:
             continue
-        if apart < COVERAGE * error:
+        if apart <= COVERAGE * error:
             answer = "undecided"
             notes.append(
                 Note(
                     "two-faults-close",
-                    f"{leader.part} scores {leader.score:.3g} and {part} {score:.3g}, which differ by less than "
-                    f"U = {COVERAGE * error:.2g}",
+                    f"{leader.part} scores {leader.score:.3g} and {part} {score:.3g}, which do not differ "
+                    f"by more than U = {COVERAGE * error:.2g} (scores above {CERTAIN:g} count as {CERTAIN:g})",
                 )
             )
         else:
@@ -99,7 +103,7 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
     return Verdict(answer, sure, matches, spread, leader, tuple(notes))
 
 
-def jackknife(replicates: Sequence[float] | np.ndarray) -> float:
+def jackknife(replicates: ArrayLike) -> float:
     """Standard uncertainty by the jackknife (B. Efron, The Jackknife, SIAM 1982, ch. 3)."""
     values = np.asarray(replicates, dtype=float)
     n = len(values)

@@ -19,7 +19,7 @@ Complexes = NDArray[np.complex128]
 Whitening = Literal["none", "prewhitened", "levelled"]
 
 _FINEST = 8  # bands at the finest step of the tree
-_LEVELLING = 10.0  # half width of the running mean that levels a spectrum, in multiples of the shaft speed
+_LEVELLING = 10.0  # half width of the running median that levels a spectrum, in multiples of the shaft speed
 EDGE = 0.9  # of a band's width: above it the triangle of band noise in an envelope has fallen to a tenth
 _BLOCKS = 8
 _LONGEST = 400.0  # turns in one transform; slip smears lines over more bins than a longer one would part
@@ -131,8 +131,8 @@ def band_envelopes(
     Notes
     -----
     Two whitenings, since neither serves every record: cepstrum prewhitening sets every line to one and so
-    removes shaft and gear lines at once [1]; levelling by a running mean keeps the contrast between the
-    resonance and its neighbourhood. Halves, quarters and eighths follow the tree of the kurtogram [2].
+    removes shaft and gear lines at once [1]; levelling by a running median keeps the scatter of each bin and
+    takes only discrete lines out. Halves, quarters and eighths follow the tree of the kurtogram [2].
 
     References
     ----------
@@ -150,10 +150,10 @@ def band_envelopes(
     steps = [1]
     while steps[-1] < _FINEST and EDGE * rate_hz / 2 / (2 * steps[-1]) >= top_hz:
         steps.append(2 * steps[-1])
-    half_width = max(3, round(_LEVELLING * shaft_hz * n / rate_hz))
+    bins = _LEVELLING * shaft_hz * n / rate_hz
     envelopes, bands = [], []
     for whitening in ("prewhitened", "levelled"):
-        white = spectrum / _levels(np.abs(spectrum), whitening, half_width)
+        white = _whitened(spectrum, whitening, bins)
         for step in steps:
             width = len(white) // step
             for i in range(step):
@@ -165,14 +165,17 @@ def band_envelopes(
     return np.array(envelopes), tuple(bands)
 
 
-def _levels(magnitude: Floats, whitening: str, half_width: int) -> Floats:
-    floor = 1e-9 * magnitude.max()
-    if whitening == "prewhitened":
-        return np.maximum(magnitude, floor)
-    total = np.concatenate(([0.0], np.cumsum(magnitude**2)))
-    at = np.arange(len(magnitude))
-    low, high = np.maximum(at - half_width, 0), np.minimum(at + half_width + 1, len(magnitude))
-    return np.maximum(np.sqrt((total[high] - total[low]) / (high - low)), floor)
+def _whitened(spectrum: Complexes, whitening: str, bins: float) -> Complexes:
+    """The spectrum with every magnitude one, or levelled over `bins` on each side and without discrete lines."""
+    magnitude = np.abs(spectrum)
+    tiny = 1e-9 * magnitude.max()
+    if whitening == "levelled":
+        level = np.sqrt(_background(magnitude[None] ** 2, bins)[0])
+        # noise alone would pass the logarithm of their number once in so many bins: what lies above is a line
+        lines = magnitude > level * np.sqrt(np.log(len(magnitude)))
+        magnitude = np.where(lines, magnitude, level)
+    white: Complexes = spectrum / np.maximum(magnitude, tiny)
+    return white
 
 
 def order_spectra(envelopes: Floats, bands: tuple[Band, ...], turns: float, top_order: float) -> OrderSpectra:
@@ -229,9 +232,9 @@ def order_spectra(envelopes: Floats, bands: tuple[Band, ...], turns: float, top_
     )
 
 
-def _background(power: Floats, bins_per_order: float) -> Floats:
-    """Local level of the noise: medians over two orders, every half order, joined by straight lines in log."""
-    step = max(3, round(bins_per_order / 2))
+def _background(power: Floats, bins: float) -> Floats:
+    """Local level of the noise: medians over `bins` on each side, joined by straight lines in log."""
+    step = max(3, round(bins / 2))
     count = power.shape[1] // step
     blocks = power[:, : count * step].reshape(len(power), count, step)
     joined = np.concatenate([blocks[:, i : count - 3 + i] for i in range(4)], axis=2)
