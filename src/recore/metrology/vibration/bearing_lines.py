@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, expm1, exp, log, log10
+from math import ceil, exp, expm1, log, log10, sqrt
 from typing import Literal
 
 import numpy as np
@@ -75,6 +75,24 @@ def combs(orders: DefectOrders) -> dict[Part, Comb]:
         "inner": comb("inner", orders.inner, 3, 1.0),
         "ball": comb("ball", 2 * orders.ball, 3, orders.cage),
     }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far each bin stands above its band's usual bin, where a line may be read at all.
+
+    Parameters
+    ----------
+    above : (bands, bins) ln(1 + level) of the highest of three neighbours, less the band's median; 0 where closed
+    is_open : (bins,) False at the harmonics of the shaft and where lines were covered
+    """
+
+    above: Singles
+    is_open: NDArray[np.bool_]
+
+    def closing(self, bins: NDArray[np.bool_]) -> Evidence:
+        """The evidence with further bins closed."""
+        return Evidence(np.where(bins, np.float32(0), self.above), self.is_open & ~bins)
 
 
 @dataclass(frozen=True)
@@ -176,25 +194,26 @@ class Search:
             centre *= 1 + self.tolerance
         return found
 
-    def evidence(self, level: Singles) -> Singles:
-        """ln(1 + level) of the highest of three neighbours; nothing at the harmonics of the shaft."""
+    def evidence(self, level: Singles) -> Evidence:
+        """What the spectra show; nothing at the harmonics of the shaft, which every machine has."""
         from scipy.ndimage import maximum_filter1d
 
         at = np.arange(level.shape[1]) / self.bins_per_order
         shaft = np.abs(at - np.rint(at)) * self.bins_per_order <= _LOBE
         shown: Singles = np.log1p(maximum_filter1d(np.where(shaft, np.float32(0), level), 3, axis=1))
-        return shown
+        usual = np.median(shown[:, ~shaft], axis=1, keepdims=True)
+        return Evidence(np.where(shaft, np.float32(0), shown - usual), ~shaft)
 
-    def without(self, evidence: Singles, match: Match) -> Singles:
+    def without(self, evidence: Evidence, match: Match) -> Evidence:
         """The evidence without any line that the matched fault may raise."""
-        covered = np.zeros(evidence.shape[1], dtype=bool)
+        covered = np.zeros(self.bins, dtype=bool)
         for line in self.combs[match.part].family(match.order, self.orders, self.top):
             middle = round(line * self.bins_per_order)
             half = ceil(_LOBE + 1 + _SMEAR * line * self.bins_per_order)
             covered[max(0, middle - half) : middle + half + 1] = True
-        return np.where(covered, np.float32(0), evidence)
+        return evidence.closing(covered)
 
-    def match(self, evidence: Singles, part: Part) -> Match:
+    def match(self, evidence: Evidence, part: Part) -> Match:
         """Best match of a comb, held against windows without a line.
 
         Twice: what the fault itself raises elsewhere is no part of a null, so its lines are covered before the
@@ -207,19 +226,30 @@ class Search:
         order, excess, band = self._best(evidence, part, null)
         return Match(part, order, null.score(excess), band, null)
 
-    def score(self, evidence: Singles, match: Match) -> float:
+    def score(self, evidence: Evidence, match: Match) -> float:
         """Score of other evidence against the null of a match."""
         return match.null.score(self._best(evidence, match.part, match.null)[1])
 
-    def _scores(self, evidence: Singles, part: Part, within: slice) -> Singles:
-        grid = self.grid[within]
-        total = np.tile(self.handicap[within].astype(np.float32), (len(evidence), 1))
-        for k, beside, weight in self.combs[part].lines:
-            at = np.rint((k * grid + beside) * self.bins_per_order).astype(np.intp)
-            total += np.float32(weight) * evidence[:, np.minimum(at, self.bins - 1)]
-        return total
+    def _scores(self, evidence: Evidence, part: Part, within: slice) -> Singles:
+        """Weighted sum over the lines that may be read, over the root of their squared weights.
 
-    def _null(self, evidence: Singles, part: Part) -> Null:
+        A comb with closed lines thereby has the same spread under noise as a full one, and no bias.
+        """
+        grid, lines = self.grid[within], self.combs[part].lines
+        total = np.zeros((len(evidence.above), len(grid)), dtype=np.float32)
+        readable = np.zeros(len(grid), dtype=np.float32)
+        for k, beside, weight in lines:
+            at = np.rint((k * grid + beside) * self.bins_per_order).astype(np.intp)
+            at = np.minimum(at, self.bins - 1)
+            total += np.float32(weight) * evidence.above[:, at]
+            readable += np.float32(weight**2) * evidence.is_open[at]
+        all_lines = sum(weight**2 for _, _, weight in lines)
+        # less than a third of a comb is no comb
+        scale = np.where(readable * 3 >= all_lines, 1 / np.sqrt(np.maximum(readable, 1e-6)), 0.0)
+        scores: Singles = total * scale.astype(np.float32)
+        return scores + (self.handicap[within] / sqrt(all_lines)).astype(np.float32)
+
+    def _null(self, evidence: Evidence, part: Part) -> Null:
         own = len(self.combs)
         scores = self._scores(evidence, part, slice(None))
         best = np.maximum.reduceat(scores, self.starts, axis=1)[:, own:].astype(float)
@@ -229,7 +259,7 @@ class Search:
         mode, scale = gumbel(over_bands)
         return Null(centre, width, mode, scale, len(over_bands))
 
-    def _best(self, evidence: Singles, part: Part, null: Null) -> tuple[float, float, int]:
+    def _best(self, evidence: Evidence, part: Part, null: Null) -> tuple[float, float, int]:
         i = list(self.combs).index(part)
         end = self.starts[i + 1] if i + 1 < len(self.starts) else len(self.grid)
         within = slice(int(self.starts[i]), int(end))

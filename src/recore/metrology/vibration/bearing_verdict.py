@@ -54,9 +54,10 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
 
     Notes
     -----
-    The runner-up is scored twice, as it stands and without the lines that the leading fault may raise; the higher
-    score counts. Within U(k = 2) of the difference nothing is decided: races marked by a damaged ball, or two
-    faults at once, look like this. Scores are compared up to 6, beyond which they rank and do not count.
+    A rival is scored as it stands and without the lines that the leading fault may raise; the lower score counts,
+    since shared lines help the first and the skirts of strong lines the second. Where it reaches the threshold and
+    lies within U(k = 2) of the leader nothing is decided: two faults at once look like this. Scores are compared up
+    to 6, beyond which they rank and do not count.
     """
     evidence = search.evidence(spectra.level)
     matches = {part: search.match(evidence, part) for part in search.combs}
@@ -68,8 +69,9 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
     replicates = {part: [search.score(e, match) for e in left] for part, match in matches.items()}
     rivals = {
         part: (
-            max(matches[part].score, match.score),
-            np.maximum(replicates[part], [search.score(e, match) for e in without_leader]),
+            min(matches[part].score, match.score),
+            match.score,
+            np.minimum(replicates[part], [search.score(e, match) for e in without_leader]),
         )
         for part, match in behind.items()
     }
@@ -81,13 +83,11 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
     sure = _normal((leader.score - threshold) / max(spread[leader.part], 1e-9))
     answer: Answer = leader.part
     leading = np.minimum(replicates[leader.part], CERTAIN)
-    for part, (score, scores) in rivals.items():
+    for part, (score, alone, scores) in rivals.items():
         apart = min(leader.score, CERTAIN) - min(score, CERTAIN)
         error = max(jackknife(leading - np.minimum(scores, CERTAIN)), 1e-9)
         sure = min(sure, _normal(apart / error))
-        if score < threshold:
-            continue
-        if apart <= COVERAGE * error:
+        if score >= threshold and apart <= COVERAGE * error:
             answer = "undecided"
             notes.append(
                 Note(
@@ -96,9 +96,12 @@ def judge(search: Search, spectra: OrderSpectra, threshold: float, *, complete: 
                     f"by more than U = {COVERAGE * error:.2g} (scores above {CERTAIN:g} count as {CERTAIN:g})",
                 )
             )
-        else:
+        elif alone >= threshold:
             notes.append(
-                Note("second-fault", f"lines of the {part} stand out too, with a score of {score:.3g}")
+                Note(
+                    "second-fault",
+                    f"without the lines of the {leader.part}, those of the {part} stand out with a score of {alone:.3g}",
+                )
             )
     return Verdict(answer, sure, matches, spread, leader, tuple(notes))
 

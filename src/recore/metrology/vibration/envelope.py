@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from recore.evidence import Table
 
-_FEWEST_TURNS = 25.0
+_FEWEST_TURNS = 50.0
 _PIECES = 10
 _LOBES = 3.0  # bins between a line and a shaft harmonic that the Hann window parts
 _REACH = 8.0  # highest order read, in multiples of the highest defect order: the null needs room
