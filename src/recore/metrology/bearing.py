@@ -123,7 +123,9 @@ class Listed:
 @cache
 def bearing_table() -> dict[str, Listed]:
     """Every bearing whose inner geometry is published somewhere that can be named."""
-    rows = tomlio.loads((files("recore.metrology") / "bearings.toml").read_text("utf-8"), where="bearings.toml")
+    rows = tomlio.loads(
+        (files("recore.metrology") / "bearings.toml").read_text("utf-8"), where="bearings.toml"
+    )
     return {
         name: Listed(
             Bearing(
@@ -215,7 +217,9 @@ def _of_orders(given: dict[str, float], text: str) -> StatedOrders:
     outer, inner, ball = given["bpfo"], given["bpfi"], given["bsf"]
     if not (0 < outer < inner and ball > 0):
         raise BadInput(
-            f"{text!r}: BPFI is the higher one where the outer ring stands still", where="bearing", right=_ALTERNATIVES
+            f"{text!r}: BPFI is the higher one where the outer ring stands still",
+            where="bearing",
+            right=_ALTERNATIVES,
         )
     elements = outer + inner
     if abs(elements - round(elements)) > _WHOLE:

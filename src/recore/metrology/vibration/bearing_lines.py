@@ -66,9 +66,7 @@ def combs(orders: DefectOrders) -> dict[Part, Comb]:
 
     def comb(part: Part, order: float, harmonics: int, beside: float) -> Comb:
         sides = ((0.0, 1.0),) if not beside else ((-beside, _SIDE_WEIGHT), (0.0, 1.0), (beside, _SIDE_WEIGHT))
-        return Comb(
-            part, order, tuple((k, s, w) for k in range(1, harmonics + 1) for s, w in sides)
-        )
+        return Comb(part, order, tuple((k, s, w) for k in range(1, harmonics + 1) for s, w in sides))
 
     return {
         "outer": comb("outer", orders.outer, 4, 0.0),
@@ -164,7 +162,9 @@ class Search:
 
     def __post_init__(self) -> None:
         centres = [comb.order for comb in self.combs.values()] + self._elsewhere()
-        step = 1 / (4 * self.bins_per_order)  # a quarter of a bin at the fundamental, one at the fourth harmonic
+        step = 1 / (
+            4 * self.bins_per_order
+        )  # a quarter of a bin at the fundamental, one at the fourth harmonic
         grids = [np.arange(c * (1 - self.tolerance), c * (1 + self.tolerance), step) for c in centres]
         sizes = [len(grid) for grid in grids]
         # nominal geometry is more likely than the edge of what slip allows: a normal law, two deviations wide
@@ -283,7 +283,9 @@ def gumbel(samples: Floats) -> tuple[float, float]:
     return first - _EULER * scale, scale
 
 
-def carrier_orders(level: Floats, fundamental: float, bins_per_order: float, multiples: Sequence[int]) -> Floats:
+def carrier_orders(
+    level: Floats, fundamental: float, bins_per_order: float, multiples: Sequence[int]
+) -> Floats:
     """Fundamental from the peaks of its harmonics, weighted by what each says of it.
 
     Parameters
@@ -321,7 +323,13 @@ def carrier_orders(level: Floats, fundamental: float, bins_per_order: float, mul
 
 
 def simulated_orders(
-    level: Floats, fundamental: float, bins_per_order: float, multiples: Sequence[int], averaged: int, draws: int, seed: int
+    level: Floats,
+    fundamental: float,
+    bins_per_order: float,
+    multiples: Sequence[int],
+    averaged: int,
+    draws: int,
+    seed: int,
 ) -> Floats:
     """The refined fundamental under fresh noise of the background's level; (draws,).
 
@@ -332,7 +340,9 @@ def simulated_orders(
     for k in multiples:
         middle = round(k * fundamental * bins_per_order)
         at = np.arange(middle - 3, middle + 4)
-        white = (rng.standard_normal((draws, 9)) + 1j * rng.standard_normal((draws, 9))) / np.sqrt(3 * averaged)
+        white = (rng.standard_normal((draws, 9)) + 1j * rng.standard_normal((draws, 9))) / np.sqrt(
+            3 * averaged
+        )
         noise = white[:, 1:-1] - 0.5 * (white[:, :-2] + white[:, 2:])
         line = np.sqrt(level[at]) * (-1.0) ** at
         noisy[:, at] = np.abs(line + noise) ** 2

@@ -24,7 +24,7 @@ from recore.metrology.vibration.bearing_lines import (
     combs,
     simulated_orders,
 )
-from recore.metrology.vibration.bearing_verdict import judge, jackknife
+from recore.metrology.vibration.bearing_verdict import jackknife, judge
 from recore.metrology.vibration.envelope_lines import drawn_spectrum, line_table, modulation_of
 from recore.metrology.vibration.envelope_plot import draw_lines
 from recore.metrology.vibration.envelope_record import Rotation, channel, rotation, samples
@@ -227,10 +227,12 @@ def envelope(
         confidence=Quantity(verdict.confidence),
         frequency=frequency,
         slip=slip,
-        band_low=band and Quantity(band.low_hz, "Hz"),
-        band_high=band and Quantity(band.high_hz, "Hz"),
-        whitening=band and Quantity(band.whitening + (", averaged" if band.averaged else ""), ""),
-        modulation=shown and Quantity(modulation_of(spectra, shown, orders), ""),
+        band_low=None if band is None else Quantity(band.low_hz, "Hz"),
+        band_high=None if band is None else Quantity(band.high_hz, "Hz"),
+        whitening=None
+        if band is None
+        else Quantity(band.whitening + (", averaged" if band.averaged else ""), ""),
+        modulation=None if shown is None else Quantity(modulation_of(spectra, shown, orders), ""),
         **common,
         budget=budget_table(budget, simulated),
         lines=line_table(search, spectra, verdict.matches, turning.shaft_hz, frequency, shown),
@@ -265,7 +267,10 @@ def _resolved(wanted: dict[Part, Comb], turns: float) -> tuple[list[Note], dict[
             left[part] = comb
         elif turns < _FEWEST_TURNS:
             return [
-                Note("too-few-turns", f"{turns:.3g} turns of the shaft; {_FEWEST_TURNS:g} or more part the lines")
+                Note(
+                    "too-few-turns",
+                    f"{turns:.3g} turns of the shaft; {_FEWEST_TURNS:g} or more part the lines",
+                )
             ], {}
         else:
             refusals.append(
@@ -284,7 +289,9 @@ def _moments(signal: Floats, unit: str, budget: list[Contribution]) -> dict[str,
     def of(x: Floats) -> Floats:
         centred = x - x.mean()
         power = float(np.mean(centred**2))
-        return np.array([sqrt(power), float(np.abs(centred).max()) / sqrt(power), float(np.mean(centred**4)) / power**2])
+        return np.array(
+            [sqrt(power), float(np.abs(centred).max()) / sqrt(power), float(np.mean(centred**4)) / power**2]
+        )
 
     values = of(signal)
     pieces = np.array_split(signal, _PIECES)

@@ -52,7 +52,12 @@ def modulation_of(spectra: OrderSpectra, match: Match, orders: DefectOrders) -> 
 
 
 def line_table(
-    search: Search, spectra: OrderSpectra, matches: dict[Any, Match], shaft_hz: float, frequency: Quantity | None, shown: Match | None
+    search: Search,
+    spectra: OrderSpectra,
+    matches: dict[Any, Match],
+    shaft_hz: float,
+    frequency: Quantity | None,
+    shown: Match | None,
 ) -> pa.Table:
     """Every line of the three combs: where it belongs, what is there, and how far it stands out.
 
@@ -74,7 +79,11 @@ def line_table(
             spread = None
             if frequency is not None and frequency.uncertainty is not None and match is shown:
                 spread = k * frequency.uncertainty
-            side = "" if not beside else f" {'+' if beside > 0 else '−'} {'shaft' if part == 'inner' else 'cage'}"
+            side = (
+                ""
+                if not beside
+                else f" {'+' if beside > 0 else '−'} {'shaft' if part == 'inner' else 'cage'}"
+            )
             order = k * search.combs[part].order + beside
             rows.append(
                 (
@@ -89,15 +98,16 @@ def line_table(
             )
     names = ("part", "line", "order", "expected_hz", "found_hz", "found_u_hz", "level_db")
     kinds = (pa.string(), pa.string(), *([pa.float64()] * 5))
-    return pa.table(
-        {name: pa.array([row[i] for row in rows], kinds[i]) for i, name in enumerate(names)}
-    )
+    return pa.table({name: pa.array([row[i] for row in rows], kinds[i]) for i, name in enumerate(names)})
 
 
 def drawn_spectrum(search: Search, spectra: OrderSpectra, match: Match, shaft_hz: float) -> dict[str, Any]:
     """What the plot shows: the spectrum of the best band, thinned to its peaks."""
     level = spectra.level[match.band]
-    last = min(len(level) - 1, int(_DRAWN_ORDERS * max(c.order for c in search.combs.values()) * spectra.bins_per_order))
+    last = min(
+        len(level) - 1,
+        int(_DRAWN_ORDERS * max(c.order for c in search.combs.values()) * spectra.bins_per_order),
+    )
     groups = np.array_split(np.arange(1, last), min(_BINS, last - 1))
     peaks = np.array([group[int(level[group].argmax())] for group in groups])
     return {

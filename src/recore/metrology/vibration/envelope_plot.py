@@ -13,7 +13,11 @@ _COLOURS = {"outer": "#1f5f8b", "inner": "#b3402a", "ball": "#2a7f62"}
 def draw_lines(result: Diagnosis) -> dict[str, Any]:
     """Vega-Lite specification: the spectrum in grey, expected lines dashed, found ones as points, U as a bar."""
     if result.drawn is None or result.lines is None:
-        return {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "data": {"values": []}, "mark": "point"}
+        return {
+            "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+            "data": {"values": []},
+            "mark": "point",
+        }
     drawn, band = result.drawn, result.drawn["band"]
     spectrum = [{"hz": hz, "db": db} for hz, db in zip(drawn["hz"], drawn["db"], strict=True)]
     carriers = [row for row in result.lines.to_pylist() if row["expected_hz"] <= drawn["hz"][-1]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from recore.errors import BadInput
 from recore.evidence.column import folded, units_of, with_article
-from recore.evidence.signal import channel_columns, sampling_rate, signals
+from recore.evidence.signal import channel_columns, signals
 from recore.method import Note, Refusal
 from recore.metrology.vibration.envelope_spectrum import Floats
 from recore.quantity import kind_of
@@ -77,7 +77,9 @@ def channel(
         found = [
             c
             for c in record.columns
-            if folded(c) not in beside and folded(units_of(c)[0]) not in beside and not _SAME_RECORD.fullmatch(c)
+            if folded(c) not in beside
+            and folded(units_of(c)[0]) not in beside
+            and not _SAME_RECORD.fullmatch(c)
         ]
         own = [c for c in record.columns if _SAME_RECORD.fullmatch(c) and not c.upper().endswith("RPM")]
         drive = [c for c in own if _DRIVE_END.fullmatch(c)]
@@ -86,7 +88,10 @@ def channel(
         elif len(drive) == 1 and not found:
             found = drive
             notes.append(
-                Note("channel-chosen", f"{drive[0]}, the accelerometer at the drive end; give channels for another")
+                Note(
+                    "channel-chosen",
+                    f"{drive[0]}, the accelerometer at the drive end; give channels for another",
+                )
             )
         elif own:
             found += own
@@ -137,7 +142,9 @@ def samples(record: Table, column: str, unit: str | None) -> tuple[Floats, list[
     rms = float(x.std())
     si = {"m/s²": 1.0, "g_n": 9.80665}.get(unit or "")
     if unit is None:
-        notes.append(Note("unit-unknown", f"channel {column!r} names no unit: rms is in the unit of the file"))
+        notes.append(
+            Note("unit-unknown", f"channel {column!r} names no unit: rms is in the unit of the file")
+        )
     elif si is not None and not _PLAUSIBLE[0] <= rms * si <= _PLAUSIBLE[1]:
         notes.append(
             Note("unit-doubtful", f"rms is {rms:.3g} {unit}, which no running machine shows: check the unit")

@@ -7,6 +7,7 @@ the rate that the envelope needs and no faster. Nothing is filtered in the time 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -92,12 +93,13 @@ def squared_envelope_spectrum(
     n = len(signal)
     spectrum = scipy.fft.rfft(signal)
     low, high = (0.0, rate_hz / 2) if band_hz is None else band_hz
-    first, last = (int(round(edge * n / rate_hz)) for edge in (low, high))
+    first, last = (round(edge * n / rate_hz) for edge in (low, high))
     squared = _squared_envelope(spectrum[first : last + 1], n)
-    amplitudes = np.abs(scipy.fft.rfft(squared)) * (2.0 / len(squared))
+    amplitudes = np.abs(scipy.fft.rfft(squared)).astype(np.float64, copy=False) * (2.0 / len(squared))
     amplitudes[0] /= 2
     width = min(last - first + 1, len(amplitudes))
-    return np.arange(width) * (rate_hz / n), amplitudes[:width]
+    frequencies: Floats = np.arange(width) * (rate_hz / n)
+    return frequencies, amplitudes[:width]
 
 
 def _squared_envelope(bins: Complexes, n: int) -> Floats:
@@ -209,12 +211,12 @@ def order_spectra(envelopes: Floats, bands: tuple[Band, ...], turns: float, top_
     cuts = np.linspace(0, length, blocks + 1).astype(int)
     deleted = []
     for piece in range(averaged):
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in pairwise(cuts.tolist()):
             block = np.zeros_like(pieces[:, piece])
             block[:, start:end] = pieces[:, piece, start:end]
             left = np.abs(whole[:, piece] - scipy.fft.rfft(block)[:, :kept]) ** 2
             deleted.append(total - powers[:, piece] + left)
-    finest = max(int(round(bands[-1].high_hz / (b.high_hz - b.low_hz))) for b in bands)
+    finest = max(round(bands[-1].high_hz / (b.high_hz - b.low_hz)) for b in bands)
     kinds: tuple[Whitening, ...] = ("prewhitened", "levelled")
     groups = [
         [i for i, b in enumerate(bands) if b.whitening == kind][-finest:] for kind in kinds if finest > 1
@@ -241,4 +243,5 @@ def _background(power: Floats, bins: float) -> Floats:
     medians = np.log(np.maximum(np.median(joined, axis=2), np.finfo(float).tiny) / np.log(2))
     centres = (np.arange(count - 3) + 2) * step
     at = np.arange(power.shape[1])
-    return np.exp(np.array([np.interp(at, centres, row) for row in medians]))
+    levels: Floats = np.exp(np.array([np.interp(at, centres, row) for row in medians]))
+    return levels
