@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log10, sqrt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from recore.errors import BadInput
+from recore.evidence import Table
 from recore.evidence.signal import sampling_rate
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology.bearing import bearing_of
@@ -36,11 +38,6 @@ from recore.metrology.vibration.envelope_spectrum import (
     order_spectra,
 )
 from recore.quantity import Quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from recore.evidence import Table
 
 _FEWEST_TURNS = 50.0
 _PIECES = 10
