@@ -59,10 +59,22 @@ def test_a_band_agrees_with_the_analytic_signal_of_the_filtered_record():
     x = np.random.default_rng(1).standard_normal(4096)
     _, level = squared_envelope_spectrum(x, 4096.0, (1024.0, 1536.0))
     bins = np.fft.rfft(x)
-    bins[:1024], bins[1537:] = 0, 0
+    bins[:1024], bins[1536:] = 0, 0
     analytic = hilbert(np.fft.irfft(bins, 4096))
     naive = np.abs(np.fft.rfft(np.abs(analytic) ** 2)) * 2 / 4096
     np.testing.assert_allclose(level[1:], naive[1 : len(level)], atol=1e-12)
+
+
+def test_everything_agrees_with_the_analytic_signal():
+    from scipy.signal import hilbert
+
+    x = np.random.default_rng(1).standard_normal(3001)
+    _, level = squared_envelope_spectrum(x, 3001.0)
+    naive = np.abs(np.fft.rfft(np.abs(hilbert(x)) ** 2)) * 2 / 3001
+    np.testing.assert_allclose(level[1:], naive[1:], atol=1e-12)
+    _, single = squared_envelope_spectrum(x.astype(np.float32), 3001.0)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, level, atol=1e-6)
 
 
 def test_bands_narrow_no_further_than_the_lines_allow():

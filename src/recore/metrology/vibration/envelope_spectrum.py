@@ -70,9 +70,9 @@ def squared_envelope_spectrum(
 
     Parameters
     ----------
-    signal : (n,) samples
+    signal : (n,) samples; single precision is kept and takes half the time
     rate_hz : samples per second
-    band_hz : edges of the band; None takes everything
+    band_hz : edges of the band, the upper one left out; None takes everything
 
     Returns
     -------
@@ -81,7 +81,8 @@ def squared_envelope_spectrum(
 
     Notes
     -----
-    Exact for the band: the envelope is sampled at twice its bandwidth, so nothing folds back.
+    Exact for the band: its envelope is sampled at twice its bandwidth, so nothing folds back. Of the whole range the
+    quadrature comes from a real transform, which halves the work of the analytic signal.
 
     References
     ----------
@@ -92,14 +93,20 @@ def squared_envelope_spectrum(
 
     n = len(signal)
     spectrum = scipy.fft.rfft(signal)
-    low, high = (0.0, rate_hz / 2) if band_hz is None else band_hz
-    first, last = (round(edge * n / rate_hz) for edge in (low, high))
-    squared = _squared_envelope(spectrum[first : last + 1], n)
-    amplitudes = np.abs(scipy.fft.rfft(squared)).astype(np.float64, copy=False) * (2.0 / len(squared))
+    if band_hz is None:
+        spectrum *= -1j
+        squared = scipy.fft.irfft(spectrum, n, overwrite_x=True)
+        squared *= squared
+        squared += signal * signal
+        width = n // 2 + 1
+    else:
+        first, last = (round(edge * n / rate_hz) for edge in band_hz)
+        squared = _squared_envelope(spectrum[first:last], n)
+        width = min(last - first, len(squared) // 2 + 1)
+    amplitudes = np.abs(scipy.fft.rfft(squared, overwrite_x=True)[:width])
+    amplitudes *= 2.0 / len(squared)
     amplitudes[0] /= 2
-    width = min(last - first + 1, len(amplitudes))
-    frequencies: Floats = np.arange(width) * (rate_hz / n)
-    return frequencies, amplitudes[:width]
+    return np.arange(width) * (rate_hz / n), amplitudes
 
 
 def _squared_envelope(bins: Complexes, n: int) -> Floats:
