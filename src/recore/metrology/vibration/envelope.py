@@ -95,7 +95,7 @@ class Diagnosis:
 @method(
     "vibration.envelope",
     version=1,
-    standard="ISO 15243:2017 (names of the damage); no standard fixes the method",
+    standard="no standard fixes it; after Randall and Antoni 2011",
     reproducible={
         "fault": Tolerance(),
         "whitening": Tolerance(),

@@ -106,7 +106,8 @@ def squared_envelope_spectrum(
     amplitudes = np.abs(scipy.fft.rfft(squared, overwrite_x=True)[:width])
     amplitudes *= 2.0 / len(squared)
     amplitudes[0] /= 2
-    return np.arange(width) * (rate_hz / n), amplitudes
+    frequencies: Floats = np.arange(width, dtype=np.float64) * (rate_hz / n)
+    return frequencies, amplitudes
 
 
 def _squared_envelope(bins: Complexes, n: int) -> Floats:
