@@ -37,6 +37,15 @@ def run(x, **changed):
     return envelope(Table.of({"accel_g": x}), **(ASKED | changed))
 
 
+def analytic(x):
+    """The textbook analytic signal: twice the positive frequencies, none of the negative ones."""
+    bins = np.fft.fft(x)
+    n = len(x)
+    bins[1 : (n + 1) // 2] *= 2
+    bins[n // 2 + 1 :] = 0
+    return np.fft.ifft(bins)
+
+
 # --- spectra --------------------------------------------------------------------------------------------------------
 
 
@@ -54,23 +63,18 @@ def test_a_modulated_tone_has_the_amplitudes_of_its_square(band):
 
 
 def test_a_band_agrees_with_the_analytic_signal_of_the_filtered_record():
-    from scipy.signal import hilbert
-
     x = np.random.default_rng(1).standard_normal(4096)
     _, level = squared_envelope_spectrum(x, 4096.0, (1024.0, 1536.0))
     bins = np.fft.rfft(x)
     bins[:1024], bins[1536:] = 0, 0
-    analytic = hilbert(np.fft.irfft(bins, 4096))
-    naive = np.abs(np.fft.rfft(np.abs(analytic) ** 2)) * 2 / 4096
+    naive = np.abs(np.fft.rfft(np.abs(analytic(np.fft.irfft(bins, 4096))) ** 2)) * 2 / 4096
     np.testing.assert_allclose(level[1:], naive[1 : len(level)], atol=1e-12)
 
 
 def test_everything_agrees_with_the_analytic_signal():
-    from scipy.signal import hilbert
-
     x = np.random.default_rng(1).standard_normal(3001)
     _, level = squared_envelope_spectrum(x, 3001.0)
-    naive = np.abs(np.fft.rfft(np.abs(hilbert(x)) ** 2)) * 2 / 3001
+    naive = np.abs(np.fft.rfft(np.abs(analytic(x)) ** 2)) * 2 / 3001
     np.testing.assert_allclose(level[1:], naive[1:], atol=1e-12)
     _, single = squared_envelope_spectrum(x.astype(np.float32), 3001.0)
     assert single.dtype == np.float32
@@ -115,22 +119,22 @@ def test_the_score_is_the_probability():
 
 
 def test_noise_is_called_faulty_as_often_as_asked():
-    """150 spectra of noise with the correlation of the Hann window: the rate of alarms is the one asked for."""
+    """100 spectra of noise with the correlation of the Hann window: the rate of alarms is the one asked for."""
     wanted = combs(BEARING)
-    turns, bins = 80.0, 2700
+    turns, bins = 60.0, 2000
     search = Search(wanted, BEARING, turns, bins, 0.02)
     assert search.enough
     rng = np.random.default_rng(5)
-    scores = np.empty((150, 3))
+    scores = np.empty((100, 3))
     for i in range(len(scores)):
-        white = rng.standard_normal((3, bins + 2)) + 1j * rng.standard_normal((3, bins + 2))
+        white = rng.standard_normal((2, bins + 2)) + 1j * rng.standard_normal((2, bins + 2))
         level = np.abs(white[:, 1:-1] - 0.5 * (white[:, :-2] + white[:, 2:])) ** 2 / 3
         evidence = search.evidence(level.astype(np.float32))
         scores[i] = [search.match(evidence, part).score for part in PARTS]
     each = (scores > -np.log10(0.05)).mean()
-    assert 0.02 < each < 0.09  # 5 % asked; four standard deviations of 450 draws
-    assert (scores.max(axis=1) > -np.log10(0.05 / 3)).mean() <= 0.1
-    assert (scores.max(axis=1) > -np.log10(0.02 / 3)).mean() <= 0.06
+    assert 0.01 < each < 0.10  # 5 % asked; four standard deviations of 300 draws
+    assert (scores.max(axis=1) > -np.log10(0.05 / 3)).mean() <= 0.12
+    assert (scores.max(axis=1) > -np.log10(0.02 / 3)).mean() <= 0.08
 
 
 def test_a_comb_with_closed_lines_scores_without_bias():
@@ -218,6 +222,7 @@ def test_lines_and_budget_say_where_the_numbers_come_from(known):
     found = known["inner"]
     lines = found.lines.to_pylist()
     assert {row["part"] for row in lines} == set(PARTS)
+    assert any("evidence level 4" in note.text for note in found.flags if note.code == "bearing-from-table")
     carrier = next(row for row in lines if row["line"] == "1 × BPFI")
     assert carrier["found_hz"] == pytest.approx(found.frequency.value, abs=SHAFT / 120)
     assert carrier["found_u_hz"] == found.frequency.uncertainty and carrier["level_db"] > 10
@@ -236,7 +241,7 @@ def test_lines_and_budget_say_where_the_numbers_come_from(known):
     assert any(row["source"].startswith("Monte Carlo") and row["result"] == "frequency" for row in budget)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_sound_machine_is_called_sound(seed):
     found = run(record("none", seed=40 + seed, turns=80)[0], trials=0)
     assert found.fault.value == "none"
@@ -249,8 +254,8 @@ def test_two_faults_are_not_taken_for_one():
 
 
 def test_a_swaying_speed_is_followed_by_its_tacho():
-    x, angle = record("outer", seed=70, sway=0.08, turns=100)
-    asked = {"bearing": "6205", "rate_hz": RATE, "trials": 20}
+    x, angle = record("outer", seed=70, sway=0.08, turns=80)
+    asked = {"bearing": "6205", "rate_hz": RATE, "trials": 0}
     table = Table.of({"accel_g": x, "tacho": pulses(angle)})
     found = envelope(table, **asked, tacho="tacho")
     assert found.fault.value == "outer"
@@ -264,9 +269,9 @@ def test_a_swaying_speed_is_followed_by_its_tacho():
 
 
 def test_long_records_are_averaged():
-    x = np.tile(record("outer", seed=71, turns=205)[0], 2)
+    x = np.tile(record("outer", seed=71, turns=202)[0], 2)
     found = run(x, trials=50)
-    assert found.turns.value == pytest.approx(410, abs=0.1) and found.fault.value == "outer"
+    assert found.turns.value == pytest.approx(404, abs=0.1) and found.fault.value == "outer"
 
 
 def test_pulses_are_placed_between_samples():
@@ -355,7 +360,9 @@ def test_the_drive_end_is_taken_of_a_record_that_is_named_so(short):
     )
     alone = envelope(Table.of({"X105_DE_time": x}), **ASKED, trials=0)
     assert found.score_outer == alone.score_outer
-    assert codes(found.flags) == {"channel-chosen", "unit-unknown"} and codes(alone.flags) == {"unit-unknown"}
+    assert codes(found.flags) - codes(alone.flags) == {"channel-chosen"} and "unit-unknown" in codes(
+        alone.flags
+    )
     fan = envelope(
         Table.of({"X105_DE_time": x, "X105_FE_time": other}), **ASKED, channels=["X105_FE_time"], trials=0
     )
@@ -392,6 +399,16 @@ def test_a_part_that_turns_with_a_harmonic_of_the_shaft_is_not_looked_for():
 def test_a_band_without_room_for_a_null_is_refused(short):
     with pytest.raises(Refusal, match="twenty"):
         run(short[0][::10], rate_hz=RATE / 10, slip_percent=5.0)
+
+
+def test_level_crest_and_kurtosis(short):
+    found = run(short[0], trials=0)
+    x = short[0] - short[0].mean()
+    assert found.rms.value == pytest.approx(x.std()) and found.rms.unit == "g_n"
+    assert found.crest_factor.value == pytest.approx(np.abs(x).max() / x.std())
+    assert found.kurtosis.value == pytest.approx((x**4).mean() / x.var() ** 2)
+    left = [np.delete(np.array_split(x, 10), i, axis=0).std() for i in range(10)]
+    assert found.rms.uncertainty == pytest.approx(2 * jackknife(left))
 
 
 def test_scale_changes_nothing_but_the_level(short):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recore.errors import BadInput
 from recore.metrology.bearing import Bearing, bearing_of, bearing_table
@@ -91,3 +93,19 @@ def test_every_row_has_a_source():
         assert o.outer + o.inner == pytest.approx(row.bearing.elements)
         assert o.cage == pytest.approx(o.outer / row.bearing.elements)
         assert name in str(row.bearing)
+
+
+@given(
+    n=st.integers(3, 60),
+    share=st.floats(0.02, 0.9),
+    pitch=st.floats(1, 1000),
+    contact=st.floats(0, 60),
+)
+def test_the_kinematics_of_any_bearing(n, share, pitch, contact):
+    element = share * pitch * min(1.0, 3 / n)
+    o = bearing_of(f"n={n},d={element:.6f},D={pitch:.6f},contact={contact:.4f}").orders()
+    assert o.outer + o.inner == pytest.approx(n)
+    assert o.cage * n == pytest.approx(o.outer)
+    assert 0 < o.cage < 0.5 < o.inner / n
+    again = bearing_of(f"bpfo={o.outer!r},bpfi={o.inner!r},bsf={o.ball!r}").orders()
+    assert again.cage == pytest.approx(o.cage)
