@@ -158,7 +158,8 @@ def envelope(
     'undecided' stands where the runner-up lies within U(k = 2) of the difference, where the record is too short to
     part the lines from the shaft's harmonics, and where a defect order coincides with one and nothing else is shown.
     A sound bearing under load also passes its elements over the load zone: with very long or very quiet records
-    this faint line may be found, and the score says how sure, not how bad.
+    this faint line may be found, and the score says how sure, not how bad. U of the frequency belongs to this record:
+    random slip lets the mean wander between records.
 
     References
     ----------
