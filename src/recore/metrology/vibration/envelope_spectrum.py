@@ -92,8 +92,8 @@ def squared_envelope_spectrum(
     import scipy.fft
 
     n = len(signal)
-    spectrum = scipy.fft.rfft(signal)
     if band_hz is None:
+        spectrum = scipy.fft.rfft(signal)
         spectrum *= -1j
         squared = scipy.fft.irfft(spectrum, n, overwrite_x=True)
         squared *= squared
@@ -101,13 +101,31 @@ def squared_envelope_spectrum(
         width = n // 2 + 1
     else:
         first, last = (round(edge * n / rate_hz) for edge in band_hz)
-        squared = _squared_envelope(spectrum[first:last], n)
+        squared = _squared_envelope(_band_bins(signal, first, last), n)
         width = min(last - first, len(squared) // 2 + 1)
     amplitudes = np.abs(scipy.fft.rfft(squared, overwrite_x=True)[:width])
     amplitudes *= 2.0 / len(squared)
     amplitudes[0] /= 2
     frequencies: Floats = np.arange(width, dtype=np.float64) * (rate_hz / n)
     return frequencies, amplitudes
+
+
+def _band_bins(signal: Floats, first: int, last: int) -> Complexes:
+    """Bins of a real transform: a complex one of half the length, put together for the wanted bins alone."""
+    import scipy.fft
+
+    n = len(signal)
+    bins: Complexes
+    if n % 2 or not 0 <= first <= last <= n // 2:
+        bins = scipy.fft.rfft(signal)[first:last]
+        return bins
+    real = np.ascontiguousarray(signal)
+    packed = scipy.fft.fft(real.view(np.complex64 if real.dtype == np.float32 else np.complex128))
+    mirrored = np.conj(packed[(n // 2 - np.arange(first, last)) % (n // 2)])
+    direct = packed[first:last]
+    turned = np.exp(-2j * np.pi / n * np.arange(first, last)).astype(packed.dtype, copy=False)
+    bins = 0.5 * (direct + mirrored - 1j * turned * (direct - mirrored))
+    return bins
 
 
 def _squared_envelope(bins: Complexes, n: int) -> Floats:
