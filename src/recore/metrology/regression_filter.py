@@ -1,0 +1,214 @@
+"""Gaussian regression filters of open and closed profiles, linear and robust (ISO 16610-21, -28, -31).
+
+At each place a polynomial is fitted to the readings, weighted with a Gaussian of their distance; its value there
+is the filtered profile. In the middle of a profile the line (order 1) is the Gaussian filter of ISO 16610-21
+itself; at the ends it keeps what ISO 16610-28 calls the moments: a straight line passes unchanged. The robust
+filter fits a parabola (order 2) and weighs readings down that lie far off, round after round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore.metrology.profile_filter import ALPHA, POINTS_PER_UNDULATION, NotFilterable
+
+Floats = NDArray[np.float64]
+
+# (1 + a) exp(-a) = 1/2 with a = π γ²: the parabola lets one half of the amplitude through at the cut-off
+GAMMA = 0.7309134280946760
+_CLIP = 4.4478  # medians of the absolute residual: three standard deviations of normal noise
+# variance of the biweight's mean over that of the plain mean, for normal noise and clipping at three sigma
+_ROBUST_COST = 1.2941
+_REACH = 3.45  # widths of the Gaussian until its weight is below double precision
+_ROUNDS = 100
+_SETTLED = 1e-6
+_WIDEST_STEP = 1.5
+_EVEN = 1e-6
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A filtered profile and the linear operation that made it (weights of the last round held).
+
+    Parameters
+    ----------
+    values : (n,) long-wave part
+    weights : (n,) robust weight of each reading, 1 without rejection
+    """
+
+    values: Floats
+    weights: Floats
+    _coefficients: Floats = field(repr=False)
+    _kernels: Floats = field(repr=False)
+    _closed: bool = False
+
+    def adjoint(self, sums: Floats) -> Floats:
+        """Take weighted sums of filtered values back to weights of the readings: Sᵀ v, (…, n)."""
+        back: Floats = self.weights * sum(
+            _convolved(sums * c, kernel, self._closed)
+            for c, kernel in zip(self._coefficients, self._kernels, strict=True)
+        )
+        return back
+
+    def again(self, readings: Floats) -> Floats:
+        """The same operation on other readings, (…, n)."""
+        moments = [
+            _convolved(readings * self.weights, kernel[::-1], self._closed) for kernel in self._kernels
+        ]
+        values: Floats = sum(c * m for c, m in zip(self._coefficients, moments, strict=True))
+        return values
+
+
+def gaussian(deviation: Floats, steps_per_cutoff: float) -> Filtered:
+    """Gaussian filter of an open profile, with ends that let a straight line pass.
+
+    Parameters
+    ----------
+    deviation : (n,) readings at equal steps
+    steps_per_cutoff : cut-off wavelength λc over the step
+
+    References
+    ----------
+    ISO 16610-21 (linear profile filters: Gaussian filters); ISO 16610-28 (end effects).
+    """
+    kernels = _kernels(len(deviation), ALPHA * steps_per_cutoff, 1, False)
+    return _fitted(deviation, np.ones(len(deviation)), kernels, False)
+
+
+def robust(deviation: Floats, steps_per_cutoff: float, *, closed: bool) -> Filtered:
+    """Robust Gaussian regression filter of order 2: scratches and spikes do not pull it.
+
+    Parameters
+    ----------
+    deviation : (n,) readings at equal steps
+    steps_per_cutoff : cut-off wavelength over the step; for a closed profile n over the cut-off in UPR
+    closed : the last reading is followed by the first
+
+    Raises
+    ------
+    NotFilterable : readings that are no outliers are missing over a length of the cut-off
+
+    References
+    ----------
+    ISO 16610-31 (robust profile filters: Gaussian regression filters): Tukey's biweight, clipped at 4.4478
+    times the median of the absolute residuals.
+    """
+    n = len(deviation)
+    kernels = _kernels(n, GAMMA * steps_per_cutoff, 2, closed)
+    weights = np.ones(n)
+    clip = np.inf
+    size = float(np.ptp(deviation))
+    for _ in range(_ROUNDS):
+        found = _fitted(deviation, weights, kernels, closed)
+        residual = deviation - found.values
+        last, clip = clip, _CLIP * float(np.median(np.abs(residual)))
+        if clip <= 1e-13 * size or abs(clip - last) <= _SETTLED * clip:
+            break
+        weights = np.where(np.abs(residual) < clip, (1 - (residual / clip) ** 2) ** 2, 0.0)
+    return found
+
+
+def robust_transmission(k: Floats | float, cutoff: float) -> Floats:
+    """Share of the amplitude that the robust filter lets through, with what rejection costs in noise.
+
+    (1 + a) exp(-a) with a = π (γ k / k_c)², times √1.29: for normal noise the biweight's mean varies by that more.
+    """
+    a = np.pi * (GAMMA * np.asarray(k, dtype=np.float64) / cutoff) ** 2
+    share: Floats = (1 + a) * np.exp(-a) * np.sqrt(_ROBUST_COST)
+    return share
+
+
+@dataclass(frozen=True)
+class EvenLine:
+    """An open profile at equal steps; `interpolated` is the largest shift of a reading, in steps."""
+
+    position: Floats
+    deviation: Floats
+    step: float
+    merged: int
+    interpolated: float
+
+
+def evened_line(position: Floats, deviation: Floats, cutoff: float) -> EvenLine:
+    """An open profile at equal steps from readings at any positions; a cubic spline where they are not even.
+
+    Raises
+    ------
+    NotFilterable : fewer than 7 readings over a cut-off length, a profile shorter than the cut-off, or a gap
+        wider than 1.5 of the steps that 7 readings for each cut-off make
+    """
+    place, inverse, counts = np.unique(position, return_inverse=True, return_counts=True)
+    values = np.bincount(inverse, deviation) / counts
+    n, length = len(place), float(np.ptp(place))
+    if length < cutoff:
+        raise NotFilterable(f"the profile is {length:.4g} long, shorter than the cut-off {cutoff:.4g}")
+    wanted = cutoff / POINTS_PER_UNDULATION
+    widest = float(np.diff(place).max())
+    if widest > _WIDEST_STEP * wanted:
+        raise NotFilterable(
+            f"a step of {widest:.4g} without readings: with {POINTS_PER_UNDULATION} readings for each cut-off of "
+            f"{cutoff:.4g}, none over {_WIDEST_STEP * wanted:.4g} is wanted"
+        )
+    even = np.linspace(place[0], place[-1], n)
+    step = length / (n - 1)
+    away = float(np.abs(place - even).max()) / step
+    if away > _EVEN:
+        from scipy.interpolate import CubicSpline
+
+        values = CubicSpline(place, values)(even)
+    return EvenLine(even, values, step, len(position) - n, away if away > _EVEN else 0.0)
+
+
+def _kernels(n: int, width: float, order: int, closed: bool) -> Floats:
+    """(order · 2 + 1, …) kernels exp(-π u²) u^k over the offsets, u in widths; wrapped for a closed profile."""
+    reach = int(np.ceil(_REACH * width))
+    if not closed:
+        reach = min(reach, n - 1)
+    offset = np.arange(-reach, reach + 1)
+    u = offset / width
+    kernels = np.exp(-np.pi * u * u) * u ** np.arange(2 * order + 1)[:, None]
+    if not closed:
+        return kernels
+    half = n // 2
+    wrapped = np.zeros((len(kernels), 2 * half + 1))
+    # over offsets -half … half; an even n has its opposite reading once
+    place = (offset + half) % n
+    for row, kernel in zip(wrapped, kernels, strict=True):
+        row[: min(n, 2 * half + 1)] = np.bincount(place, kernel, minlength=n)[: 2 * half + 1]
+    return wrapped
+
+
+def _convolved(values: Floats, kernel: Floats, closed: bool) -> Floats:
+    """Sum over i of v_i κ(x_j - x_i), by transform; kernels have odd length, offset 0 in the middle."""
+    n, half = values.shape[-1], len(kernel) // 2
+    if closed:
+        around = np.zeros(n)
+        np.add.at(around, (np.arange(len(kernel)) - half) % n, kernel)
+        spectrum = np.fft.rfft(values) * np.fft.rfft(around)
+        return np.asarray(np.fft.irfft(spectrum, n), dtype=np.float64)
+    size = 1 << int(n + len(kernel) - 1).bit_length()
+    spectrum = np.fft.rfft(values, size) * np.fft.rfft(kernel, size)
+    return np.asarray(np.fft.irfft(spectrum, size)[..., half : half + n], dtype=np.float64)
+
+
+def _fitted(deviation: Floats, weights: Floats, kernels: Floats, closed: bool) -> Filtered:
+    order = (len(kernels) - 1) // 2
+    # offsets count from the place of the fit to the reading: the kernel is turned round
+    sums = [_convolved(weights, kernel[::-1], closed) for kernel in kernels]
+    matrix = np.empty((len(deviation), order + 1, order + 1))
+    for i in range(order + 1):
+        for j in range(order + 1):
+            matrix[:, i, j] = sums[i + j]
+    if float(sums[0].min()) < 1e-6 * float(kernels[0].sum()):
+        raise NotFilterable("outliers fill a whole length of the cut-off: nothing is left to fit there")
+    unit = np.zeros((len(deviation), order + 1, 1))
+    unit[:, 0, 0] = 1.0
+    try:
+        coefficients = np.linalg.solve(matrix, unit)[:, :, 0].T
+    except np.linalg.LinAlgError:
+        raise NotFilterable("too few readings are left over a length of the cut-off") from None
+    found = Filtered(np.empty(0), weights, coefficients, kernels[: order + 1], closed)
+    return Filtered(found.again(deviation), weights, coefficients, kernels[: order + 1], closed)
