@@ -207,7 +207,7 @@ def _fitted(deviation: Floats, weights: Floats, kernels: Floats, closed: bool) -
     unit = np.zeros((len(deviation), order + 1, 1))
     unit[:, 0, 0] = 1.0
     try:
-        coefficients = np.linalg.solve(matrix, unit)[:, :, 0].T
+        coefficients = np.asarray(np.linalg.solve(matrix, unit)[:, :, 0].T, dtype=np.float64)
     except np.linalg.LinAlgError:
         raise NotFilterable("too few readings are left over a length of the cut-off") from None
     found = Filtered(np.empty(0), weights, coefficients, kernels[: order + 1], closed)

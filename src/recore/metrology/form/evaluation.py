@@ -23,7 +23,8 @@ from recore.metrology.budget import (
     expanded_of_samples,
     stated,
 )
-from recore.metrology.circles.exchange import NoBasis, exchange
+from recore.metrology.circles.exchange import NoBasis
+from recore.metrology.form.chebyshev import levelled
 from recore.metrology.form.feature import CHUNK, Feature, Floats, Indices, NotDetermined, Pose, Scaled
 from recore.metrology.form.least_squares import Fit, least_squares_of
 from recore.metrology.form.zone import Zone, minimum_zone
@@ -37,6 +38,7 @@ _REACH = 8.0
 _MOST = 1500
 _DRAWN = 4_000_000
 _WHOLE = 5000
+_ROUND_OFF = 1e-16
 
 Operator = Callable[[Floats], Floats]
 
@@ -78,7 +80,7 @@ class PointErrors:
     def of(self, weights: Floats, points: Indices | None = None, count: int = 0) -> float:
         """Standard uncertainty of a weighted sum of distances; weights (n,), or (k,) at some of n points."""
         if points is not None:
-            weights = np.bincount(points, weights, count)
+            weights = np.bincount(points, weights, count).astype(np.float64)
         if self.adjoint is not None:
             weights = self.adjoint(weights)
         return float(self.standard or 0.0) * float(np.linalg.norm(weights))
@@ -99,7 +101,13 @@ class Evaluation:
 
     @classmethod
     def of(
-        cls, feature: Feature, xyz_um: Floats, errors: PointErrors, notes: list[Note], what: str, start: Pose | None = None
+        cls,
+        feature: Feature,
+        xyz_um: Floats,
+        errors: PointErrors,
+        notes: list[Note],
+        what: str,
+        start: Pose | None = None,
     ) -> Evaluation:
         """Associate both features; refuse what the points do not determine."""
         least = feature.unknowns + 1
@@ -178,14 +186,46 @@ class Evaluation:
                 )
             )
 
-    def displacement(self, reference: str, rows: Floats) -> Floats:
-        """Standard uncertainties of linear functions (k, unknowns) of displacement and size, per µm [unit of 1/µm · µm]."""
-        n = len(self.scaled.points)
-        if reference == "ls":
-            response = rows @ self.response()
-            return np.array([self.errors.of(row) for row in response])
-        response = rows @ self.zone.response
-        return np.array([self.errors.of(row, self.zone.contacts, n) for row in response])
+    def add_displacements(self, zone: Zone | None, functions: dict[str, tuple[Floats, str]]) -> None:
+        """Budget lines of linear functions of displacement and size, about a zone or least squares (None).
+
+        Parameters
+        ----------
+        functions : by result, (unknowns,) coefficients and the unit, 'mm' for lengths, '1' or 'rad' for tilts
+        """
+        if self.errors.standard is None:
+            return
+        response = self.response() if zone is None else zone.response
+        for name, (row, unit) in functions.items():
+            sums = row @ response
+            if zone is None:
+                spread = self.errors.of(sums)
+            else:
+                spread = self.errors.of(sums, zone.contacts, len(self.scaled.points))
+            # a tilt answers to distances in units of the scaled points
+            self.add(name, spread / 1000 if unit == "mm" else spread / self.unit, unit=unit)
+
+    def add_tilts(self, zone: Zone | None, pose: Pose, pick: Floats, names: dict[str, int]) -> None:
+        """Budget lines of the components of a normal or axis; `pick` (2, unknowns) takes the tilts out of p."""
+        functions = {name: (pose.frame[:2, axis] @ pick, "1") for name, axis in names.items()}
+        self.add_displacements(zone, functions)
+
+    def add_one_sided(self, name: str, zone: Zone) -> None:
+        """Budget of the deviation about a circumscribed or inscribed cylinder: its limit against the point farthest off."""
+        if self.errors.standard is None:
+            return
+        outer = zone.sides[0] > 0
+        other = np.array([int(zone.distances.argmin() if outer else zone.distances.argmax())])
+        answer = (self.rows(zone.pose, other) @ zone.response)[0]
+        # limit minus distance of the other point, all about the displaced axis: ±(J p - ε)
+        weights = np.append(answer, -1.0)
+        points = np.append(zone.contacts, other)
+        self.add(name, self.errors.of(weights, points, len(self.scaled.points)), deviation=True)
+
+    def world(self, pose: Pose) -> Floats:
+        """A scaled pose's origin [mm]."""
+        place: Floats = (pose.origin * self.unit + self.scaled.middle) / 1000
+        return place
 
     def _monte_carlo(
         self, names: tuple[str, str, str], response: Floats, trials: int, seed: int
@@ -301,22 +341,7 @@ def _near_ends(values: Floats, reach: float) -> Indices:
 
 def _width(e: Floats, rows: Floats, first: list[int]) -> float:
     """Width of the zone linearised about the optimum, from its basis."""
-    n = len(e)
-
-    def gradient(k: int) -> list[float]:
-        return [*rows[k], 1.0] if k < n else [*(-rows[k - n]), 1.0]
-
-    def limit(k: int) -> float:
-        return float(e[k]) if k < n else -float(e[k - n])
-
-    def most_violated(z: Floats) -> tuple[int, float]:
-        left = e - rows @ z[:-1]
-        top, bottom = int(left.argmax()), int(left.argmin())
-        if left[top] >= -left[bottom]:
-            return top, float(left[top] - z[-1])
-        return bottom + n, float(-left[bottom] - z[-1])
-
     try:
-        return 2 * float(exchange(first.copy(), gradient, limit, most_violated, 1e-16)[2][-1])
+        return 2 * float(levelled(e, rows, first, _ROUND_OFF)[1][-1])
     except NoBasis:
         return float(np.ptp(e))

@@ -76,7 +76,12 @@ def least_squares(feature: Feature, points: Floats, start: Pose) -> Fit:
     values = np.linalg.eigvalsh(normal / np.outer(scale, scale))
     if values[0] <= _DETERMINED**2 * values[-1]:
         raise NotDetermined("the points leave a displacement of the feature free")
-    return Fit(pose, size, all_distances(feature, points, pose) - size, np.linalg.inv(normal))
+    return Fit(
+        pose,
+        size,
+        all_distances(feature, points, pose) - size,
+        np.asarray(np.linalg.inv(normal), dtype=np.float64),
+    )
 
 
 def _converged(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, float, Floats]:
@@ -84,7 +89,7 @@ def _converged(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, floa
     last = np.inf
     for _ in range(_STEPS):
         try:
-            step = np.linalg.solve(normal, right)
+            step = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
         except np.linalg.LinAlgError:
             raise NotDetermined("the points leave a displacement of the feature free") from None
         length = float(np.abs(step[:-1]).max())
@@ -126,7 +131,7 @@ def start_of_flat(points: Floats) -> Pose:
     middle = points.mean(axis=0)
     few = points - middle
     axes = np.linalg.eigh(few.T @ few)[1]
-    return Pose(middle, frame_about(axes[:, 0]))
+    return Pose(middle, frame_about(outward(axes[:, 0])))
 
 
 def start_of_sphere(points: Floats) -> Pose:
@@ -155,9 +160,7 @@ def start_of_cylinder(points: Floats) -> Pose:
     k = np.arange(_DIRECTIONS) + 0.5
     height, turn = 1 - k / _DIRECTIONS, np.pi * (1 + 5**0.5) * k
     flat = np.sqrt(1 - height**2)
-    directions = np.vstack(
-        (np.eye(3), np.column_stack((flat * np.cos(turn), flat * np.sin(turn), height)))
-    )
+    directions = np.vstack((np.eye(3), np.column_stack((flat * np.cos(turn), flat * np.sin(turn), height))))
     starts = []
     for axis in directions:
         frame = frame_about(axis)
@@ -177,7 +180,12 @@ def start_of_cylinder(points: Floats) -> Pose:
             best = (found.rms, found.pose)
     if best is None:
         raise NotDetermined("the points determine no cylinder")
-    return best[1]
+    return Pose(best[1].origin, frame_about(outward(best[1].frame[2])))
+
+
+def outward(axis: Floats) -> Floats:
+    """The direction whose largest component is positive."""
+    return axis if axis[int(np.abs(axis).argmax())] > 0 else -axis
 
 
 def least_squares_of(feature: Feature, points: Floats, start: Pose | None = None) -> Fit:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.errors import BadInput
-from recore.metrology.form.feature import Floats
+from recore.metrology.form.feature import Floats, Indices
 from recore.metrology.reading_noise import noise_of_line, noise_of_record
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class CylinderPoints:
         return float(np.median(seen)) if len(seen) == len(found) else None
 
 
-def groups(values: Floats, period: float | None = None) -> Floats | None:
+def groups(values: Floats, period: float | None = None) -> Indices | None:
     """Number of the group of nearly equal values that each belongs to, in rising order.
 
     Parameters
@@ -181,7 +181,7 @@ def groups(values: Floats, period: float | None = None) -> Floats | None:
     counts = np.bincount(number)
     if len(counts) < 2 or counts.min() < 3:
         return None
-    found = np.empty(len(values), dtype=np.int64)
+    found = np.empty(len(values), dtype=np.intp)
     found[order] = number
     return found
 

@@ -55,7 +55,7 @@ def circumscribed(points: Floats, start: Pose) -> Zone:
         if missed or not len(few):
             few = np.union1d(few, _farthest(points, pose, e, within))
         local = pose.local(points[few])
-        p, weights = _smallest(local[:, :2] / now, local[:, 2])
+        p, weights = smallest(local[:, :2] / now, local[:, 2])
         trial = feature.moved(pose, np.append(p * now, 0.0))
         reached = float(all_distances(feature, points[few], trial).max())
         before = float(e[few].max())
@@ -74,7 +74,9 @@ def _farthest(points: Floats, pose: Pose, e: Floats, beyond: float) -> Indices:
     local = pose.local(points[some])
     angle, z = np.arctan2(local[:, 1], local[:, 0]), local[:, 2]
     height = (z - z.min()) / max(float(np.ptp(z)), 1e-300)
-    sector = (((angle / np.pi + 1) * 8).astype(np.intp) % 16) * 3 + np.clip((height * 3).astype(np.intp), 0, 2)
+    sector = (((angle / np.pi + 1) * 8).astype(np.intp) % 16) * 3 + np.clip(
+        (height * 3).astype(np.intp), 0, 2
+    )
     order = np.lexsort((-e[some], sector))
     first = np.flatnonzero(np.diff(sector[order], prepend=-1))
     taken: Indices = some[order[np.unique(np.concatenate((first, np.minimum(first + 1, len(order) - 1))))]]
@@ -124,7 +126,7 @@ def _one_sided(points: Floats, pose: Pose, contacts: Indices, weights: Floats, s
     )  # fmt: skip
 
 
-def _smallest(q: Floats, z: Floats) -> tuple[Floats, Floats]:
+def smallest(q: Floats, z: Floats) -> tuple[Floats, Floats]:
     """min over (t, a) of max |q - t - a z|², |q| ≤ 1: displacement (t_x, t_y, a_x, a_y) and multipliers."""
     n = len(q)
     p, top = np.zeros(4), 1.2

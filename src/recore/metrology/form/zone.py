@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from recore.metrology.circles.circle import inradius
-from recore.metrology.circles.exchange import NoBasis, exchange
+from recore.metrology.circles.exchange import NoBasis
+from recore.metrology.form.chebyshev import levelled, reference
 from recore.metrology.form.feature import (
     EPS,
     Cylinder,
@@ -39,7 +40,6 @@ _ROUNDS = 60
 WHOLE = 4096
 _BLOCKS = 1024
 _SLACK = 4 * EPS
-_INDEPENDENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -128,32 +128,15 @@ def _zone(feature: Feature, points: Floats, pose: Pose, contacts: Indices, sides
 
 def _local(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, list[int]]:
     """Local minimum by solving the zone linearised at the pose, moving there, and again."""
-    n = len(points)
     local = pose.local(points)
     e, rows = feature.distances(local), feature.rows(local)
     zone = float(np.ptp(e))
     members: list[int] | None = None
     for _ in range(_STEPS):
         slack = _SLACK * (1 + float(np.abs(e).max())) / 2
-
-        def gradient(k: int, rows: Floats = rows) -> list[float]:
-            return [*rows[k], 1.0] if k < n else [*(-rows[k - n]), 1.0]
-
-        def limit(k: int, e: Floats = e) -> float:
-            return float(e[k]) if k < n else -float(e[k - n])
-
-        def most_violated(z: Floats, e: Floats = e, rows: Floats = rows) -> tuple[int, float]:
-            left = e - rows @ z[:-1]
-            top, bottom = int(left.argmax()), int(left.argmin())
-            if left[top] >= -left[bottom]:
-                return top, float(left[top] - z[-1])
-            return bottom + n, float(-left[bottom] - z[-1])
-
-        for basis in (members and members.copy(), None):
+        for basis in (members, None):
             with suppress(NoBasis):
-                members, _, z = exchange(
-                    basis or _reference(e, rows), gradient, limit, most_violated, slack
-                )
+                members, z = levelled(e, rows, basis or reference(e, rows), slack)
                 break
         else:
             raise NotDetermined("the points leave a displacement of the feature free")
@@ -172,37 +155,6 @@ def _local(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, list[int
         pose, e, rows, zone = trial, moved, feature.rows(local), float(np.ptp(moved))
     assert members is not None
     return pose, members
-
-
-def _reference(e: Floats, rows: Floats) -> list[int]:
-    """A first basis: any points whose rows span the unknowns, and one more, bound the zone from below.
-
-    Their dependence Σ λ_k J_k = 0 gives multipliers |λ_k| and sides by sign. The rows are taken by
-    pivoting, the one more where the feature through the others misses most.
-    """
-    left = rows / np.linalg.norm(rows, axis=0)
-    chosen: list[int] = []
-    for _ in range(rows.shape[1]):
-        norms = (left * left).sum(axis=1)
-        k = int(norms.argmax())
-        largest = float(np.sqrt(norms[k]))
-        if largest < _INDEPENDENT / np.sqrt(len(rows)):
-            raise NotDetermined("the points leave a displacement of the feature free")
-        chosen.append(k)
-        direction = left[k] / largest
-        left = left - np.outer(left @ direction, direction)
-    through = np.linalg.solve(rows[chosen], e[chosen])
-    missed = e - rows @ through
-    missed[chosen] = 0.0
-    more = int(np.abs(missed).argmax())
-    if more in chosen:
-        more = next(k for k in range(len(e)) if k not in chosen)
-    share = np.linalg.solve(rows[chosen].T, rows[more])
-    sign = -1.0 if missed[more] < 0 else 1.0
-    dependence = sign * np.append(-share, 1.0)
-    return [
-        k if side >= 0 else k + len(e) for k, side in zip([*chosen, more], dependence.tolist(), strict=True)
-    ]
 
 
 def first_few(feature: Feature, points: Floats, pose: Pose) -> Indices | None:
@@ -227,7 +179,7 @@ def _is_global(feature: Feature, points: Floats, zone: Zone, rows: Floats) -> bo
     if isinstance(feature, Cylinder):
         return False
     high, low = rows[zone.sides > 0, :-1], rows[zone.sides < 0, :-1]
-    growth = _inradius((high[:, None] - low[None]).reshape(-1, rows.shape[1] - 1))
+    growth = inradius_of((high[:, None] - low[None]).reshape(-1, rows.shape[1] - 1))
     if isinstance(feature, Flat):
         return growth >= zone.width
     return isinstance(feature, Sphere) and _sphere_is_global(points, zone, growth)
@@ -237,7 +189,7 @@ def _sphere_is_global(points: Floats, zone: Zone, growth: float) -> bool:
     a, b = zone.size - zone.width / 2, zone.size + zone.width / 2
     reach = 2 * a * growth
     away = points[:: max(1, len(points) // 2000)] - zone.pose.origin
-    c = _inradius(away / np.linalg.norm(away, axis=1)[:, None])
+    c = inradius_of(away / np.linalg.norm(away, axis=1)[:, None])
     if reach <= 0 or c <= 0:
         return False
     nearest = max(a * a - 2 * a * reach * c, b * b - 2 * b * reach * c) + reach * reach
@@ -245,7 +197,7 @@ def _sphere_is_global(points: Floats, zone: Zone, growth: float) -> bool:
     return bool(at_reach > zone.width + _SLACK)
 
 
-def _inradius(vectors: Floats) -> float:
+def inradius_of(vectors: Floats) -> float:
     """Distance from the origin to the border of the convex hull of vectors; negative outside it."""
     if vectors.shape[1] == 1:
         return float(min(vectors.max(), -vectors.min()))
@@ -259,6 +211,8 @@ def _inradius(vectors: Floats) -> float:
         return -1.0
 
 
-def coverage(normals: Floats) -> float:
-    """Half the widest empty cone [rad] of directions: π/2 or more where the directions lie in one half."""
-    return float(np.arccos(np.clip(_inradius(normals), -1.0, 1.0)))
+def widest_empty_cone(away: Floats) -> float:
+    """Half the opening [rad] of the widest cone from the centre without a point; (n, 3) vectors from it."""
+    few = away[:: max(1, len(away) // 2000)]
+    cosine = inradius_of(few / np.linalg.norm(few, axis=1)[:, None])
+    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
