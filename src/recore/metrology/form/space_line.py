@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _LEAST = 3
 _CERTIFIED = 1e-9
 _STEPS = 30
-_NEAREST = 40
+_NEAREST = 24
+_ROUGH = 1e-5
 _MOST = 5000  # points that Monte Carlo is run for
 
 
@@ -201,7 +202,7 @@ def _monte_carlo(
         least[trial] = 2 * np.hypot(*(local[:, :2] + drawn - shift - np.outer(z, tilt)).T).max()
         moved = q + drawn[near]
         size = float(np.hypot(*moved.T).max())
-        p, _ = smallest(moved / size, height)
+        p, _ = smallest(moved / size, height, _ROUGH)
         narrowest[trial] = 2 * size * np.hypot(*(moved / size - p[:2] - np.outer(height, p[2:])).T).max()
     half = errors.instrument / unit
     return {
