@@ -40,7 +40,7 @@ def circumscribed(points: Floats, start: Pose) -> Zone:
     diameter is the straightness of ISO 12180-1 for a median line.
     """
     feature = Cylinder()
-    pose, stands = start, False
+    pose, stands, step = start, False, np.inf
     few = np.empty(0, dtype=np.intp)
     weights = np.empty(0)
     for _ in range(_ROUNDS):
@@ -59,9 +59,11 @@ def circumscribed(points: Floats, start: Pose) -> Zone:
         trial = feature.moved(pose, np.append(p * now, 0.0))
         reached = float(all_distances(feature, points[few], trial).max())
         before = float(e[few].max())
-        # of the few, no smaller one is left; the step is round-off
-        stands = reached >= before * (1 - 2 * EPS) or float(np.abs(p).max()) < 1e-14
-        if reached < before:
+        # of the few, no smaller one is left once the steps are round-off and no longer get shorter
+        step, last = float(np.abs(p).max()), step
+        smaller = reached < before * (1 - 2 * EPS)
+        stands = not smaller and (step < 1e-14 or step > 0.5 * last)
+        if smaller or reached <= before * (1 + 4 * EPS) and not stands:
             pose = trial
     touching = np.flatnonzero(weights > 0)
     return _one_sided(points, pose, few[touching], weights[touching], 1.0)
