@@ -94,7 +94,9 @@ def test_circumscribed_cylinder_of_an_oval_has_contacts_on_one_diameter():
     """Few contacts: the curvature of the distance decides, which no linear programme sees."""
     angle, z = np.meshgrid(np.linspace(0, 2 * np.pi, 72, endpoint=False), np.linspace(-1, 1, 5))
     radius = 0.5 + 0.01 * np.cos(2 * angle)
-    points = np.column_stack((radius.ravel() * np.cos(angle.ravel()), radius.ravel() * np.sin(angle.ravel()), z.ravel()))
+    points = np.column_stack(
+        (radius.ravel() * np.cos(angle.ravel()), radius.ravel() * np.sin(angle.ravel()), z.ravel())
+    )
     zone = circumscribed(points, Pose(np.array([0.003, -0.004, 0.0]), np.eye(3)))
     assert zone.size == pytest.approx(0.51, abs=1e-12)
     assert zone.residual < 1e-9

@@ -65,7 +65,7 @@ def noise_of_line(position: Floats, reading: Floats) -> float | None:
     Returns
     -------
     Standard deviation in the unit of the readings. None where it cannot be estimated: fewer than 128 readings, steps
-    uneven by more than a tenth, third to sixth differences that do not agree within a factor of 2 in variance (form
+    uneven by more than a tenth, second to eighth differences that do not agree within a factor of 2 in variance (form
     reaches into them, or the record was smoothed), or no noise above round-off.
 
     Notes
@@ -83,11 +83,11 @@ def noise_of_line(position: Floats, reading: Floats) -> float | None:
     if step <= 0 or np.ptp(offset) > 2 * _UNEVEN * step:
         return None
     seen = []
-    for k, gain in ((3, 20.0), (6, 924.0)):
+    for k, gain in ((2, 6.0), (4, 70.0), (8, 12870.0)):
         # 0.4549 is the median of the square of a normal deviate
         seen.append(float(np.median(np.diff(r, k) ** 2)) / 0.4549 / gain)
-    sigma = float(np.sqrt(sum(seen) / 2))
+    sigma = float(np.sqrt(seen[-1]))
     size = float(np.abs(r).max())
-    if not 1 / _WHITE <= seen[1] / max(seen[0], 1e-300) <= _WHITE or sigma < 1e-13 * size:
+    if not max(seen) <= _WHITE * min(seen) or sigma < 1e-13 * size:
         return None
     return sigma

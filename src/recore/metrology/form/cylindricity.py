@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
@@ -18,9 +19,6 @@ from recore.metrology.form.measured import CylinderPoints
 from recore.metrology.form.one_sided import NotLocked, circumscribed, inscribed
 from recore.metrology.form.zone import Zone
 from recore.quantity import Quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _PARTIAL = np.radians(60)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from recore.method import Artifact, Note, Tolerance, Unit, method
@@ -14,9 +15,6 @@ from recore.metrology.form.feature import Flat
 from recore.metrology.form.form_plot import Drawn, draw_surface
 from recore.metrology.form.measured import Points
 from recore.quantity import Quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from recore.metrology.form.feature import (
     frame_about,
 )
 
-_STEPS = 100
+_STEPS = 500
 _DETERMINED = 1e-6
 _DIRECTIONS = 160
 _FEW = 400
@@ -169,9 +169,11 @@ def start_of_cylinder(points: Floats) -> Pose:
         solution = np.linalg.lstsq(rows, (q**2).sum(axis=1), rcond=1e-9)[0]
         d = np.hypot(*(q - solution[:2]).T)
         starts.append((float(d.std()), Pose(solution[:2] @ frame[:2], frame)))
-    starts.sort(key=lambda start: start[0])
+    # parts are often set up along an axis of the machine: these directions are tried in any case
+    order = sorted(range(len(starts)), key=lambda k: (starts[k][0], k))[:_BEST]
     best: tuple[float, Pose] | None = None
-    for _, pose in starts[:_BEST]:
+    for k in dict.fromkeys([*order, 0, 1, 2]):
+        pose = starts[k][1]
         try:
             found = least_squares(Cylinder(), few, pose)
         except NotDetermined:

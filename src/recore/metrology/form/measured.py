@@ -140,7 +140,7 @@ class CylinderPoints:
         return cls(xyz, angle, z_um, radius_um)
 
     def noise(self) -> float | None:
-        """Median over the sections of the readings' noise [µm], where the sections show it."""
+        """Median over the sections of the readings' noise [µm], where most of them show it."""
         if self.angle_rad is None or self.height_um is None or self.radius_um is None:
             return None
         sections = groups(self.height_um)
@@ -151,7 +151,7 @@ class CylinderPoints:
             for k in range(int(sections.max()) + 1)
         ]
         seen = [noise for noise in found if noise is not None]
-        return float(np.median(seen)) if len(seen) == len(found) else None
+        return float(np.median(seen)) if 2 * len(seen) > len(found) else None
 
 
 def groups(values: Floats, period: float | None = None) -> Indices | None:

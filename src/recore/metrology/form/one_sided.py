@@ -63,7 +63,7 @@ def circumscribed(points: Floats, start: Pose) -> Zone:
         step, last = float(np.abs(p).max()), step
         smaller = reached < before * (1 - 2 * EPS)
         stands = not smaller and (step < 1e-14 or step > 0.5 * last)
-        if smaller or reached <= before * (1 + 4 * EPS) and not stands:
+        if smaller or (reached <= before * (1 + 4 * EPS) and not stands):
             pose = trial
     touching = np.flatnonzero(weights > 0)
     return _one_sided(points, pose, few[touching], weights[touching], 1.0)
@@ -120,8 +120,8 @@ def _one_sided(points: Floats, pose: Pose, contacts: Indices, weights: Floats, s
     size = float(e.max()) if side > 0 else float(e.min())
     rows = feature.rows(pose.local(points[contacts]))
     unbalanced = float(np.abs(weights @ rows[:, :-1]).max()) if len(weights) else 1.0
-    slack = float(np.abs(e[contacts] - size).max(initial=0.0))
-    residual = max(unbalanced, slack, float(-weights.min(initial=0.0)), abs(float(weights.sum()) - 1))
+    gap = float((np.abs(weights) * np.abs(e[contacts] - size)).max(initial=0.0))
+    residual = max(unbalanced, gap, float(-weights.min(initial=0.0)), abs(float(weights.sum()) - 1))
     return Zone(
         pose, size, float(np.ptp(e)), e, contacts, np.full(len(contacts), side), weights,
         np.asarray(np.linalg.pinv(rows), dtype=np.float64), residual, False,

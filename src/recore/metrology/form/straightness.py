@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from recore.errors import BadInput
@@ -18,9 +19,6 @@ from recore.metrology.form.form_plot import Drawn, draw_line
 from recore.metrology.form.measured import LinePoints
 from recore.metrology.profile_filter import NotFilterable
 from recore.quantity import Quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ class Zone:
     sides : (k,) +1 outer or upper, -1 inner or lower limit
     multipliers : (k,) of the contacts, sum 1
     response : (unknowns, k) change of displacement and size per unit change of a contact's distance
-    residual : largest violation of the optimality condition (1 is half the largest extent of the points)
+    residual : largest violation of the optimality condition: imbalance of the multipliers, negative ones, departure
+        of their sum from 1, or a multiplier times what its contact lacks to touch (1 is about half the largest
+        extent of the points)
     proven : no other pose gives a better one; False: none near this one does
     """
 
@@ -117,7 +119,9 @@ def _zone(feature: Feature, points: Floats, pose: Pose, contacts: Indices, sides
     weights = inverse[-1]
     unbalanced = float(np.abs(weights * sides @ rows).max())
     touching = np.where(sides > 0, upper - e[contacts], e[contacts] - lower)
-    residual = max(unbalanced, float(touching.max()), float(-weights.min()), abs(float(weights.sum()) - 1))
+    # a contact that the curvature of the distance keeps from touching must have next to no multiplier
+    gap = float((np.abs(weights) * touching).max())
+    residual = max(unbalanced, gap, float(-weights.min()), abs(float(weights.sum()) - 1))
     zone = Zone(
         pose, (upper + lower) / 2, upper - lower, e, contacts, sides, weights,
         inverse[:-1] * sides, residual, False,
