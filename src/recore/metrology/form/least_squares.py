@@ -172,8 +172,8 @@ def start_of_cylinder(points: Floats) -> Pose:
     # parts are often set up along an axis of the machine: these directions are tried in any case
     order = sorted(range(len(starts)), key=lambda k: (starts[k][0], k))[:_BEST]
     best: tuple[float, Pose] | None = None
-    for k in dict.fromkeys([*order, 0, 1, 2]):
-        pose = starts[k][1]
+    for chosen in dict.fromkeys([*order, 0, 1, 2]):
+        pose = starts[chosen][1]
         try:
             found = least_squares(Cylinder(), few, pose)
         except NotDetermined:
