@@ -290,17 +290,38 @@ def test_partial_cylinder_and_sphere_are_flagged():
 
 
 def test_an_inscribed_cylinder_that_nothing_locks_is_refused():
-    angle, z = grid(5, 120)
-    # three lobes deep on one side only: contacts in less than half a turn
-    xyz = np.column_stack((20_000 * np.cos(np.radians(angle)), 20_000 * np.sin(np.radians(angle)), 1000 * z))
-    inside = np.abs(np.mod(angle + 180, 360) - 180) < 80
-    xyz[~inside, :2] *= 1.4
-    surface = CylinderPoints(xyz)
-    try:
-        found = cylindricity(surface, **QUICK)
-    except Refusal:
-        return
-    assert found.mi_deviation is None or found.mi_deviation.value > 0
+    """Half a ring at one end and the other half at the other: the axis tilts out of both."""
+    angle, z = grid(2, 120)
+    some = (angle < 180) == (z == 0)
+    d = 2 * np.cos(np.radians(3 * angle))
+    surface = cylinder(d[some], angle[some], z[some])
+    found = cylindricity(surface, **QUICK)
+    assert [n.code for n in found.refusals] == ["not-locked"]
+    assert found.mi_deviation is None
+    assert found.mc_deviation.value >= found.mz_deviation.value
+    with pytest.raises(Refusal, match="not-locked"):
+        cylindricity(surface, reference="mi", **QUICK)
+
+
+def test_line_in_space_proven_refused_and_perfect():
+    rng = np.random.default_rng(12)
+    z = np.linspace(-1e5, 1e5, 4)
+    perfect = straightness(LinePoints(xyz_um=np.outer(z, [0.6, 0.0, 0.8])), **QUICK)
+    assert perfect.mz_deviation.value == pytest.approx(0.0, abs=1e-9)
+    proven = set()
+    for _ in range(6):
+        points = np.column_stack((rng.normal(size=(30, 2)), np.linspace(-1e5, 1e5, 30)))
+        found = straightness(
+            LinePoints(xyz_um=points), point_uncertainty_um=0.01, instrument_form_um=0.3, **QUICK
+        )
+        assert found.mz_deviation.uncertainty >= 0.3
+        assert found.mz_deviation.value <= found.ls_deviation.value
+        assert (found.zone_optimality.value == "global") == ("zone-locally-optimal" not in codes(found))
+        proven.add(found.zone_optimality.value)
+    assert "global" in proven  # five contacts hold the axis
+    many = np.column_stack((rng.normal(size=(6000, 2)), np.linspace(-1e5, 1e5, 6000)))
+    budget = straightness(LinePoints(xyz_um=many), point_uncertainty_um=0.01).budget["source"].to_pylist()
+    assert "Monte Carlo, U(95 %)" not in budget
 
 
 @pytest.mark.parametrize(
