@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ _DIRECTIONS = 160
 _FEW = 400
 _BEST = 4
 _FARTHEST = 1e4
+_ROUGH_STEPS = 25
 
 
 @dataclass(frozen=True)
@@ -85,18 +87,32 @@ def least_squares(feature: Feature, points: Floats, start: Pose) -> Fit:
 
 
 def _converged(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, float, Floats]:
+    pose, length, found = _downhill(feature, points, pose, _STEPS, 0.0)
+    if not length <= 1e-10:
+        raise NotDetermined(
+            "the way to the least-squares feature does not end: the points do not determine it"
+        )
+    normal, right, _, zero = found
+    return pose, zero + float(right[-1] / normal[-1, -1]), normal
+
+
+def _downhill(
+    feature: Feature, points: Floats, pose: Pose, steps: int, enough: float
+) -> tuple[Pose, float, tuple[Floats, Floats, float, float]]:
+    """Gauss–Newton until the steps are round-off, or `enough`: pose, length of the next step, normal equations there."""
     normal, right, squares, zero = _normal_equations(feature, points, pose)
-    last = np.inf
-    for _ in range(_STEPS):
+    length = last = np.inf
+    for _ in range(steps):
         try:
             step = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
         except np.linalg.LinAlgError:
             raise NotDetermined("the points leave a displacement of the feature free") from None
         length = float(np.abs(step[:-1]).max())
         # the steps of a converged sequence are round-off and no longer get shorter
-        if length <= 4 * EPS or (length <= 1e-10 and length >= 0.5 * last):
-            return pose, zero + float(right[-1] / normal[-1, -1]), normal
-        share, last = 1.0, length
+        if length <= max(4 * EPS, enough) or (length <= 1e-10 and length >= 0.5 * last):
+            break
+        # a longer step than the part is big says that the linear picture does not hold
+        share, last = min(1.0, 0.5 / length), length
         while True:
             trial = feature.moved(pose, share * step)
             found = _normal_equations(feature, points, trial)
@@ -106,8 +122,8 @@ def _converged(feature: Feature, points: Floats, pose: Pose) -> tuple[Pose, floa
         pose = trial
         normal, right, squares, zero = found
         if not np.abs(pose.origin).max() < _FARTHEST:
-            break
-    raise NotDetermined("the way to the least-squares feature does not end: the points do not determine it")
+            raise NotDetermined("the way to the least-squares feature leads to infinity")
+    return pose, length, (normal, right, squares, zero)
 
 
 def _normal_equations(feature: Feature, points: Floats, pose: Pose) -> tuple[Floats, Floats, float, float]:
@@ -161,28 +177,36 @@ def start_of_cylinder(points: Floats) -> Pose:
     height, turn = 1 - k / _DIRECTIONS, np.pi * (1 + 5**0.5) * k
     flat = np.sqrt(1 - height**2)
     directions = np.vstack((np.eye(3), np.column_stack((flat * np.cos(turn), flat * np.sin(turn), height))))
-    starts = []
-    for axis in directions:
-        frame = frame_about(axis)
-        q = few @ frame[:2].T
-        rows = np.column_stack((2 * q, np.ones(len(q))))
-        solution = np.linalg.lstsq(rows, (q**2).sum(axis=1), rcond=1e-9)[0]
-        d = np.hypot(*(q - solution[:2]).T)
-        starts.append((float(d.std()), Pose(solution[:2] @ frame[:2], frame)))
+    frames = np.array([frame_about(axis) for axis in directions])
+    spread, centres = _circles_through(np.einsum("dij,nj->dni", frames[:, :2], few))
     # parts are often set up along an axis of the machine: these directions are tried in any case
-    order = sorted(range(len(starts)), key=lambda k: (starts[k][0], k))[:_BEST]
-    best: tuple[float, Pose] | None = None
+    order = np.argsort(spread, kind="stable")[:_BEST].tolist()
+    found: list[tuple[float, int, Pose]] = []
     for chosen in dict.fromkeys([*order, 0, 1, 2]):
-        pose = starts[chosen][1]
-        try:
-            found = least_squares(Cylinder(), few, pose)
-        except NotDetermined:
-            continue
-        if best is None or found.rms < best[0]:
-            best = (found.rms, found.pose)
-    if best is None:
-        raise NotDetermined("the points determine no cylinder")
-    return Pose(best[1].origin, frame_about(outward(best[1].frame[2])))
+        pose = Pose(centres[chosen] @ frames[chosen, :2], frames[chosen])
+        with suppress(NotDetermined):
+            pose, _, (_, _, squares, _) = _downhill(Cylinder(), few, pose, _ROUGH_STEPS, 1e-6)
+            found.append((squares, len(found), pose))
+    for _, _, pose in sorted(found, key=lambda one: one[:2]):
+        # the least sum of squares may belong to a cylinder that grows without end
+        with suppress(NotDetermined):
+            pose = least_squares(Cylinder(), few, pose).pose
+            return Pose(pose.origin, frame_about(outward(pose.frame[2])))
+    raise NotDetermined("the points determine no cylinder")
+
+
+def _circles_through(q: Floats) -> tuple[Floats, Floats]:
+    """Scatter about, and centre of, the circles with the least algebraic distances (Kåsa); q (directions, n, 2)."""
+    middle = q.mean(axis=1)
+    u = q - middle[:, None]
+    squares = (u * u).sum(axis=2)
+    normal = np.einsum("dni,dnj->dij", u, u)
+    # points seen on end lie on a line: keep the system solvable, least squares will tell
+    normal += 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(2)
+    right = np.einsum("dni,dn->di", u, squares) / 2
+    shift = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    away = np.sqrt(((u - shift[:, None]) ** 2).sum(axis=2))
+    return away.std(axis=1), middle + shift
 
 
 def outward(axis: Floats) -> Floats:
