@@ -176,13 +176,16 @@ def start_of_cylinder(points: Floats) -> Pose:
     k = np.arange(_DIRECTIONS) + 0.5
     height, turn = 1 - k / _DIRECTIONS, np.pi * (1 + 5**0.5) * k
     flat = np.sqrt(1 - height**2)
-    directions = np.vstack((np.eye(3), np.column_stack((flat * np.cos(turn), flat * np.sin(turn), height))))
+    own = np.linalg.eigh(np.cov(few.T))[1].T
+    directions = np.vstack(
+        (np.eye(3), own, np.column_stack((flat * np.cos(turn), flat * np.sin(turn), height)))
+    )
     frames = np.array([frame_about(axis) for axis in directions])
     spread, centres = _circles_through(np.einsum("dij,nj->dni", frames[:, :2], few))
-    # parts are often set up along an axis of the machine: these directions are tried in any case
+    # along an axis of the machine, or long, or short: these directions are tried in any case
     order = np.argsort(spread, kind="stable")[:_BEST].tolist()
     found: list[tuple[float, int, Pose]] = []
-    for chosen in dict.fromkeys([*order, 0, 1, 2]):
+    for chosen in dict.fromkeys([*order, *range(6)]):
         pose = Pose(centres[chosen] @ frames[chosen, :2], frames[chosen])
         with suppress(NotDetermined):
             pose, _, (_, _, squares, _) = _downhill(Cylinder(), few, pose, _ROUGH_STEPS, 1e-6)
