@@ -24,7 +24,7 @@ _CLIP = 4.4478  # medians of the absolute residual: three standard deviations of
 _ROBUST_COST = 1.2941
 _REACH = 3.45  # widths of the Gaussian until its weight is below double precision
 _ROUNDS = 100
-_SETTLED = 1e-6
+_SETTLED = 1e-5
 _WIDEST_STEP = 1.5
 _EVEN = 1e-6
 
@@ -42,22 +42,18 @@ class Filtered:
     values: Floats
     weights: Floats
     _coefficients: Floats = field(repr=False)
-    _kernels: Floats = field(repr=False)
-    _closed: bool = False
+    _convolution: _Convolution = field(repr=False)
 
     def adjoint(self, sums: Floats) -> Floats:
         """Take weighted sums of filtered values back to weights of the readings: Sᵀ v, (…, n)."""
         back: Floats = self.weights * sum(
-            _convolved(sums * c, kernel, self._closed)
-            for c, kernel in zip(self._coefficients, self._kernels, strict=True)
+            self._convolution(sums * c, k) for k, c in enumerate(self._coefficients)
         )
         return back
 
     def again(self, readings: Floats) -> Floats:
         """The same operation on other readings, (…, n)."""
-        moments = [
-            _convolved(readings * self.weights, kernel[::-1], self._closed) for kernel in self._kernels
-        ]
+        moments = self._convolution.turned(readings * self.weights, len(self._coefficients))
         values: Floats = sum(c * m for c, m in zip(self._coefficients, moments, strict=True))
         return values
 
@@ -74,8 +70,9 @@ def gaussian(deviation: Floats, steps_per_cutoff: float) -> Filtered:
     ----------
     ISO 16610-21 (linear profile filters: Gaussian filters); ISO 16610-28 (end effects).
     """
-    kernels = _kernels(len(deviation), ALPHA * steps_per_cutoff, 1, False)
-    return _fitted(deviation, np.ones(len(deviation)), kernels, False)
+    n = len(deviation)
+    kernels = _kernels(n, ALPHA * steps_per_cutoff, 1, False)
+    return _fitted(deviation, np.ones(n), _Convolution(kernels, n, False), 1)
 
 
 def robust(deviation: Floats, steps_per_cutoff: float, *, closed: bool) -> Filtered:
@@ -97,12 +94,12 @@ def robust(deviation: Floats, steps_per_cutoff: float, *, closed: bool) -> Filte
     times the median of the absolute residuals.
     """
     n = len(deviation)
-    kernels = _kernels(n, GAMMA * steps_per_cutoff, 2, closed)
+    convolution = _Convolution(_kernels(n, GAMMA * steps_per_cutoff, 2, closed), n, closed)
     weights = np.ones(n)
     clip = np.inf
     size = float(np.ptp(deviation))
     for _ in range(_ROUNDS):
-        found = _fitted(deviation, weights, kernels, closed)
+        found = _fitted(deviation, weights, convolution, 2)
         residual = deviation - found.values
         last, clip = clip, _CLIP * float(np.median(np.abs(residual)))
         if clip <= 1e-13 * size or abs(clip - last) <= _SETTLED * clip:
@@ -181,34 +178,46 @@ def _kernels(n: int, width: float, order: int, closed: bool) -> Floats:
     return wrapped
 
 
-def _convolved(values: Floats, kernel: Floats, closed: bool) -> Floats:
-    """Sum over i of v_i κ(x_j - x_i), by transform; kernels have odd length, offset 0 in the middle."""
-    n, half = values.shape[-1], len(kernel) // 2
-    if closed:
-        around = np.zeros(n)
-        np.add.at(around, (np.arange(len(kernel)) - half) % n, kernel)
-        spectrum = np.fft.rfft(values) * np.fft.rfft(around)
-        return np.asarray(np.fft.irfft(spectrum, n), dtype=np.float64)
-    size = 1 << int(n + len(kernel) - 1).bit_length()
-    spectrum = np.fft.rfft(values, size) * np.fft.rfft(kernel, size)
-    return np.asarray(np.fft.irfft(spectrum, size)[..., half : half + n], dtype=np.float64)
+class _Convolution:
+    """Sums over i of v_i κ(x_j - x_i) for a set of kernels, by transform; offset 0 in the middle of each kernel."""
+
+    def __init__(self, kernels: Floats, n: int, closed: bool) -> None:
+        half = kernels.shape[1] // 2
+        self.n, self.first = n, 0 if closed else half
+        self.size = n if closed else 1 << int(n + kernels.shape[1] - 1).bit_length()
+        if closed:
+            place = (np.arange(kernels.shape[1]) - half) % n
+            kernels = np.array([np.bincount(place, kernel, n) for kernel in kernels])
+        self.spectra = np.fft.rfft(kernels, self.size)
+
+    def __call__(self, values: Floats, k: int) -> Floats:
+        """Values (…, n) with kernel number k."""
+        return self._back(np.fft.rfft(values, self.size) * self.spectra[k])
+
+    def turned(self, values: Floats, count: int) -> list[Floats]:
+        """The same with each of the first kernels turned round: κ_k(x_i - x_j) = (-1)^k κ_k(x_j - x_i)."""
+        spectrum = np.fft.rfft(values, self.size)
+        return [(-1) ** k * self._back(spectrum * self.spectra[k]) for k in range(count)]
+
+    def _back(self, spectrum: NDArray[np.complex128]) -> Floats:
+        found = np.fft.irfft(spectrum, self.size)[..., self.first : self.first + self.n]
+        return np.asarray(found, dtype=np.float64)
 
 
-def _fitted(deviation: Floats, weights: Floats, kernels: Floats, closed: bool) -> Filtered:
-    order = (len(kernels) - 1) // 2
-    # offsets count from the place of the fit to the reading: the kernel is turned round
-    sums = [_convolved(weights, kernel[::-1], closed) for kernel in kernels]
-    matrix = np.empty((len(deviation), order + 1, order + 1))
-    for i in range(order + 1):
-        for j in range(order + 1):
-            matrix[:, i, j] = sums[i + j]
-    if float(sums[0].min()) < 1e-6 * float(kernels[0].sum()):
+def _fitted(deviation: Floats, weights: Floats, convolution: _Convolution, order: int) -> Filtered:
+    sums = convolution.turned(weights, 2 * order + 1)
+    largest = float(sums[0].max())
+    if float(sums[0].min()) < 1e-6 * largest:
         raise NotFilterable("outliers fill a whole length of the cut-off: nothing is left to fit there")
-    unit = np.zeros((len(deviation), order + 1, 1))
-    unit[:, 0, 0] = 1.0
-    try:
-        coefficients = np.asarray(np.linalg.solve(matrix, unit)[:, :, 0].T, dtype=np.float64)
-    except np.linalg.LinAlgError:
-        raise NotFilterable("too few readings are left over a length of the cut-off") from None
-    found = Filtered(np.empty(0), weights, coefficients, kernels[: order + 1], closed)
-    return Filtered(found.again(deviation), weights, coefficients, kernels[: order + 1], closed)
+    # first row of the inverse of the matrix of moments
+    if order == 1:
+        cofactors = [sums[2], -sums[1]]
+    else:
+        _, s1, s2, s3, s4 = sums
+        cofactors = [s2 * s4 - s3 * s3, s2 * s3 - s1 * s4, s1 * s3 - s2 * s2]
+    determinant = sum(s * c for s, c in zip(sums, cofactors, strict=False))
+    if float(np.min(determinant)) <= 1e-12 * largest ** (order + 1):
+        raise NotFilterable("too few readings are left over a length of the cut-off")
+    coefficients = np.array(cofactors) / determinant
+    found = Filtered(np.empty(0), weights, coefficients, convolution)
+    return Filtered(found.again(deviation), weights, coefficients, convolution)

@@ -38,7 +38,10 @@ _REACH = 8.0
 _MOST = 1500
 _DRAWN = 4_000_000
 _WHOLE = 5000
+_FILTERED = 20_000_000
 _ROUND_OFF = 1e-16
+_TIED = 2e-15
+_MANY = 12
 
 Operator = Callable[[Floats], Floats]
 
@@ -169,12 +172,17 @@ class Evaluation:
         valley[ends[1]] -= 1
         total = float(np.linalg.norm(residuals)) * np.sqrt(n)
         gradient = residuals / total if total else np.full(n, 1 / np.sqrt(n))
-        self.add("ls_deviation", self.errors.of(peak + valley), deviation=True)
+        least = self._tied()
+        self.add("ls_deviation", max(least, self.errors.of(peak + valley)), deviation=True)
         weights = 2 * self.zone.multipliers * self.zone.sides
-        self.add("mz_deviation", self.errors.of(weights, self.zone.contacts, n), deviation=True)
+        self.add("mz_deviation", max(least, self.errors.of(weights, self.zone.contacts, n)), deviation=True)
         self.add(names[0], self.errors.of(peak), deviation=True)
         self.add(names[1], self.errors.of(valley), deviation=True)
         self.add(names[2], self.errors.of(gradient), deviation=True)
+        if self.errors.again is not None and trials * n > _FILTERED:
+            trials = max(1, _FILTERED // n)
+            text = f"{trials} Monte Carlo trials were run: every one filters all {n} readings again"
+            self.flags.append(Note("fewer-trials", text))
         if trials:
             self.simulated |= self._monte_carlo(names, response, trials, seed)
         most = self.errors.of(np.ones(1), np.zeros(1, dtype=np.intp), n) * float(np.sqrt(2 * np.log(n)))
@@ -185,6 +193,17 @@ class Evaluation:
                     f"noise of the points widens the zone by up to {2 * most:.3g} µm on average; this is not in U",
                 )
             )
+
+    def _tied(self) -> float:
+        """Standard uncertainty of the difference of two points, where too many touch alike for a linear response; else 0."""
+        middle = np.abs(self.zone.distances - self.zone.size)
+        many = int((middle >= self.zone.width / 2 - _TIED).sum()) > _MANY
+        # neighbours on a filtered peak are no ties: they move together
+        if not many or self.errors.standard is None or self.errors.again is not None:
+            return 0.0
+        text = "more than a dozen points touch the zone alike: U is at least that of the difference of two points"
+        self.flags.append(Note("contacts-tie", text))
+        return float(np.sqrt(2)) * self.errors.standard
 
     def add_displacements(self, zone: Zone | None, functions: dict[str, tuple[Floats, str]]) -> None:
         """Budget lines of linear functions of displacement and size, about a zone or least squares (None).

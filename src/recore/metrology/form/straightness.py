@@ -107,7 +107,7 @@ def straightness(
     differences of a profile read at equal steps. Where the larger of the first-order and the Monte Carlo
     uncertainty is stated, a flag says so.
 
-    Refuses fewer than three distinct points (six in space), and a filter with fewer than 7 readings for each cut-off
+    Refuses fewer than three distinct points, points in space that are no line, and a filter with fewer than 7 readings for each cut-off
     length or a profile shorter than it.
 
     References
