@@ -144,6 +144,20 @@ def test_points_that_leave_the_feature_free(feature, points):
         zone_of(feature, points)
 
 
+def test_contacts_in_one_row_of_a_grid_are_still_proven():
+    """Up, down, up in a row: the plane may turn about it, and the zone hardly knows."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-0.7, 0.7, 7))
+    z = 1e-5 * np.cos(3 * x) * (np.abs(y) < 0.01)
+    z[3, 0] = z[3, 8] = 3e-5
+    z[3, 4] = -3e-5
+    zone, unit = zone_of(Flat(3), np.column_stack((x.ravel(), y.ravel(), z.ravel())))
+    assert zone.width * unit == pytest.approx(6e-5, rel=1e-9)
+    assert zone.proven
+    assert zone.residual < 1e-9
+    wide, _ = zone_of(Flat(3), np.random.default_rng(1).normal(size=(50, 3)))
+    assert not wide.proven
+
+
 def test_a_cap_is_not_proven_and_its_empty_cone_is_wide():
     rng = np.random.default_rng(4)
     away = rng.normal(size=(300, 3))

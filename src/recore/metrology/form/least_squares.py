@@ -28,6 +28,7 @@ _FEW = 400
 _BEST = 4
 _FARTHEST = 1e4
 _ROUGH_STEPS = 25
+_ENDLESS = 1e8
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _downhill(
         except np.linalg.LinAlgError:
             raise NotDetermined("the points leave a displacement of the feature free") from None
         length = float(np.abs(step[:-1]).max())
+        if not length < _ENDLESS:
+            raise NotDetermined("the points leave a displacement of the feature free")
         # the steps of a converged sequence are round-off and no longer get shorter
         if length <= max(4 * EPS, enough) or (length <= 1e-10 and length >= 0.5 * last):
             break

@@ -8,6 +8,9 @@ For a line in a plane and a plane this is global under one condition. In the fra
 the zone of heights V(a) over slopes a is convex, V(a) ≥ V(0) + κ|a| with κ the least growth over all
 directions, and the width of the zone across is V(a)/√(1 + |a|²). If κ ≥ V(0), then
 (V(0) + κ|a|)² ≥ V(0)²(1 + |a|²) for every slope: no line or plane anywhere has a narrower zone.
+Where contacts in one row leave κ = 0: with D the least width of the points along the plane, V(a) ≥ D|a| - V(0), so that
+slopes over t = 2 V(0) / (D - V(0)) are out, and below t the cosine takes no more than t²/2 of V(0). Up to a millionth of
+the width that counts as proven too.
 For a sphere the proof is that of the circle (`circles.minimum_zone`): it uses only the plane through
 the centre, the shifted centre and one point.
 """
@@ -40,6 +43,9 @@ _ROUNDS = 60
 WHOLE = 4096
 _BLOCKS = 1024
 _SLACK = 4 * EPS
+_CERTAIN = 1e-9
+_NARROWER = 1e-6
+_WAYS = 64
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def _zone(feature: Feature, points: Floats, pose: Pose, contacts: Indices, sides
         pose, (upper + lower) / 2, upper - lower, e, contacts, sides, weights,
         inverse[:-1] * sides, residual, False,
     )  # fmt: skip
-    proven = residual < 1e-11 and _is_global(feature, points, zone, rows)
+    proven = residual < _CERTAIN and _is_global(feature, points, zone, rows)
     return replace(zone, proven=proven)
 
 
@@ -185,8 +191,21 @@ def _is_global(feature: Feature, points: Floats, zone: Zone, rows: Floats) -> bo
     high, low = rows[zone.sides > 0, :-1], rows[zone.sides < 0, :-1]
     growth = inradius_of((high[:, None] - low[None]).reshape(-1, rows.shape[1] - 1))
     if isinstance(feature, Flat):
-        return growth >= zone.width
+        if growth >= zone.width:
+            return True
+        room = _least_width(zone.pose.local(points)[:, :-1]) - zone.width
+        return room > 0 and 2 * (zone.width / room) ** 2 <= _NARROWER
     return isinstance(feature, Sphere) and _sphere_is_global(points, zone, growth)
+
+
+def _least_width(along: Floats) -> float:
+    """A lower bound on the width of points (n, 1) or (n, 2) over all directions."""
+    if along.shape[1] == 1:
+        return float(np.ptp(along))
+    angle = np.arange(_WAYS) * np.pi / _WAYS
+    widths = [float(np.ptp(along @ np.array([np.cos(a), np.sin(a)]))) for a in angle]
+    # between two directions a width changes by no more than the diameter times the angle
+    return min(widths) - float(np.hypot(*np.ptp(along, axis=0))) * np.pi / (2 * _WAYS)
 
 
 def _sphere_is_global(points: Floats, zone: Zone, growth: float) -> bool:
