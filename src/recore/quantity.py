@@ -20,7 +20,7 @@ Value = float | int | str | bool | tuple["Value", ...]
 
 # kind → {unit: factor to the first unit of the kind}
 _KINDS: dict[str, dict[str, str]] = {
-    "number": {"1": "1", "%": "1/100", "‰": "1/1000", "ppm": "1/1000000"},
+    "number": {"1": "1", "%": "1/100", "‰": "1/1000", "ppm": "1/1000000", "µm/m": "1/1000000"},
     "length": {
         "m": "1",
         "km": "1000",
@@ -72,7 +72,15 @@ _KINDS: dict[str, dict[str, str]] = {
     "voltage": {"V": "1", "mV": "1/1000", "kV": "1000"},
     "current": {"A": "1", "mA": "1/1000", "kA": "1000"},
     "resistance": {"Ω": "1", "mΩ": "1/1000", "kΩ": "1000", "MΩ": "1000000"},
-    "speed": {"m/s": "1", "mm/s": "1/1000", "mm/min": "1/60000", "m/min": "1/60", "km/h": "10/36"},
+    "speed": {
+        "m/s": "1",
+        "mm/s": "1/1000",
+        "mm/min": "1/60000",
+        "m/min": "1/60",
+        "km/h": "10/36",
+        "µm/h": "1/3600000000",
+    },
+    "thermal displacement": {"µm/K": "1"},
     "acceleration": {"m/s²": "1", "g_n": "980665/100000"},
     "reactive power": {"var": "1", "kvar": "1000"},
     "apparent power": {"VA": "1", "kVA": "1000"},
@@ -81,6 +89,7 @@ _KINDS: dict[str, dict[str, str]] = {
     "Vickers hardness": {"HV": "1"},
     "Brinell hardness": {"HB": "1"},
     "count": {"pcs": "1"},
+    "unbalance": {"g·mm": "1", "kg·mm": "1000"},
     "emission": {"kgCO2e": "1", "tCO2e": "1000"},
 }
 # ISO 4217, active codes of money; each is a kind of its own, because a rate between two of them has a date
@@ -108,19 +117,20 @@ _SPELLINGS = {
     "": "1", "um": "µm", "μm": "µm", "us": "µs", "μs": "µs", "°": "deg", "degC": "°C", "degF": "°F", "ohm": "Ω",
     "Ohm": "Ω", "mohm": "mΩ", "kohm": "kΩ", "Mohm": "MΩ", "Nm": "N·m", "N m": "N·m", "N*m": "N·m", "kNm": "kN·m",
     "r/min": "rpm", "min-1": "rpm", "1/min": "rpm", "l": "L", "l/min": "L/min", "percent": "%", "yr": "a",
-    "mm2": "mm²", "mm3": "mm³", "m2": "m²", "m3": "m³", "m/s2": "m/s²", "Celsius": "°C", "sec": "s", "hr": "h",
+    "um/m": "µm/m", "um/h": "µm/h", "um/K": "µm/K", "mm2": "mm²", "mm3": "mm³", "m2": "m²", "m3": "m³", "m/s2": "m/s²", "Celsius": "°C", "sec": "s", "hr": "h",
 }  # fmt: skip
 # unit words as they end a column or field name: pressure_mpa, torque_nm, radius_um
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     "pa": ("Pa",), "kpa": ("kPa",), "mpa": ("MPa",), "bar": ("bar",), "psi": ("psi",), "mbar": ("mbar",),
     "m": ("m",), "cm": ("cm",), "mm": ("mm",), "um": ("µm",), "nm": ("nm", "N·m"), "in": ("in",), "ft": ("ft",),
-    "km": ("km",), "µm": ("µm",), "deg": ("deg",), "rad": ("rad",), "s": ("s",), "ms": ("ms",), "min": ("min",),
+    "km": ("km",), "µm": ("µm",), "deg": ("deg",), "rad": ("rad",), "arcsec": ("arcsec",), "arcmin": ("arcmin",), "s": ("s",), "ms": ("ms",), "min": ("min",),
     "h": ("h",), "hz": ("Hz",), "khz": ("kHz",), "rpm": ("rpm",), "kg": ("kg",), "g": ("g", "g_n"), "t": ("t",),
     "n": ("N",), "kn": ("kN",), "knm": ("kN·m",), "j": ("J",), "kj": ("kJ",), "kwh": ("kWh",), "w": ("W",),
     "kw": ("kW",), "mw": ("MW", "mW"), "hp": ("hp",), "k": ("K", "ΔK"), "c": ("°C",), "f": ("°F",), "v": ("V",),
     "mv": ("mV",), "kv": ("kV",), "a": ("A", "a"), "ma": ("mA",), "ka": ("kA",), "ohm": ("Ω",), "mohm": ("mΩ",),
     "kohm": ("kΩ",), "var": ("var",), "kvar": ("kvar",), "va": ("VA",), "kva": ("kVA",), "hrc": ("HRC",),
     "hv": ("HV",), "hb": ("HB",), "pct": ("%",), "percent": ("%",), "m2": ("m²",), "mm2": ("mm²",), "mm3": ("mm³",),
+    "mm_s": ("mm/s",), "m_s": ("m/s",), "m_s2": ("m/s²",),
 }  # fmt: skip
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*$")
 
@@ -149,6 +159,10 @@ def units_of_suffix(name: str) -> tuple[str, tuple[str, ...]]:
         known = _SPELLINGS.get(unit, unit)
         return bracket[1].strip(), (known,) if known in _KIND_OF else _SUFFIXES.get(unit.lower(), ())
     stem, _, end = name.strip().rpartition("_")
+    # 'v_mm_s' is a speed, not a time
+    longer, _, before = stem.rpartition("_")
+    if longer and (units := _SUFFIXES.get(f"{before}_{end}".lower(), ())):
+        return longer, units
     units = _SUFFIXES.get(end.lower(), ())
     return (stem, units) if stem and units else (name.strip(), ())
 

@@ -40,6 +40,14 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def resigned(name: str, data: bytes) -> bytes:
+    """Another letter of base58 in the signature: flipping a bit may leave the alphabet, which L0 would notice."""
+    if name != "passport.json":
+        return data
+    at = data.index(b"proofValue") + 30
+    return data[:at] + (b"3" if data[at : at + 1] == b"2" else b"2") + data[at + 1 :]
+
+
 def in_file(start: str, at: Callable[[bytes], int]) -> Change:
     return lambda name, data: flipped(data, at(data)) if name.startswith(start) else data
 
@@ -52,7 +60,7 @@ CHANGES = {
         "L1",
         "machine-age.a",
     ),
-    "signature": (in_file("passport.json", lambda d: d.index(b"proofValue") + 30), "L1", "signature"),
+    "signature": (resigned, "L1", "signature"),
     "grade": (in_file("passport.json", lambda d: d.index(b'"letter":"') + 10), "L0", "digest of the content"),
 }
 

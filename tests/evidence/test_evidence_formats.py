@@ -190,7 +190,7 @@ BAD: list[tuple[str, str | bytes, str]] = [
     (
         "picture.png",
         b"\x89PNG",
-        "is no table (image/png); a file ending in .csv, .tsv, .parquet, .json or .xlsx",
+        "is no table (image/png); a file ending in .csv, .tsv, .parquet, .json, .xlsx, .wav",
     ),
 ]
 

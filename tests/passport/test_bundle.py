@@ -178,10 +178,10 @@ def test_a_zip_bomb_is_refused_unread(tmp_path):
         Bundle(path)
     lying = bundle._end(10**6, 2**31, 10**6)
     path.write_bytes(b"\0" * 10**6 + lying)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(NotCanonical):
         Bundle(path)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_forged_but_canonical_directories_are_refused(tmp_path):

@@ -248,6 +248,6 @@ def test_one_pair_takes_two_milliseconds_at_most() -> None:
 
 
 def _timed(call: Any) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start

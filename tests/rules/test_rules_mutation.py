@@ -103,10 +103,19 @@ def wanted(condition: Comparison | All | AnyOf | Not, truth: bool) -> dict[str, 
     return {}
 
 
+READ = {"prohibition", "age", "emission", "conformity", "document", "coverage", "ladder"}
+
+
+@cache
+def concerning(country: str) -> RuleSet:
+    """The shipped rows that a decision in a country can read; the check-lists and registers are not among them."""
+    areas = areas_of(SHIPPED, {"shipment_date": str(DAY)}, DAY, country)
+    return RuleSet(row for row in SHIPPED.rows if row.jurisdiction in areas and row.domain in READ)
+
+
 @cache
 def machines_of(country: str) -> list[dict[str, Any]]:
-    areas = areas_of(SHIPPED, {"shipment_date": str(DAY)}, DAY, country)
-    rows = [row for row in SHIPPED.rows if row.jurisdiction in areas and row.effect in DECIDING]
+    rows = [row for row in concerning(country).rows if row.effect in DECIDING]
     base = {
         "hs": "842952",
         "family": "excavator",
@@ -137,11 +146,14 @@ def machines_of(country: str) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(not COUNTRIES, reason="no country is covered yet")
 def test_no_lost_row_makes_a_pass_in_any_shipped_country() -> None:
-    found = {
-        country: lost
-        for country in COUNTRIES
-        if (lost := silent_passes(SHIPPED, machines_of(country), country))
-    }
+    found = {}
+    for country in COUNTRIES:
+        machines = machines_of(country)
+        some = concerning(country)
+        # what is left out decides nothing; without it a mutant costs a hundredth
+        assert passes(some, machines, country) == passes(SHIPPED, machines, country)
+        if lost := silent_passes(some, machines, country):
+            found[country] = lost
     assert not found
 
 

@@ -228,7 +228,7 @@ def test_a_thousand_machines_in_thirty_countries() -> None:
         for n in range(250)
         for facts in _samples()
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     result = ask(None, *many, country=places)
     assert result.verdicts.num_rows == 30_000
-    assert time.perf_counter() - started < 15, "3 s on a quiet machine"
+    assert time.process_time() - started < 15, "3 s on a quiet machine"

@@ -17,7 +17,17 @@ PARQUET = "application/vnd.apache.parquet"
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NPY = "application/x-npy"
+NPZ = "application/x-npz"
+WAV = "audio/wav"
+TDMS = "application/x-tdms"
+UFF = "application/x-uff"
+HDF5 = "application/x-hdf5"
+MAT = "application/x-matlab-data"
+# files of sampled channels; their reader is chosen by the media type
+SIGNALS = frozenset([NPZ, WAV, TDMS, UFF, HDF5, MAT])
+TABLES = ".csv, .tsv, .parquet, .json, .xlsx, .wav, .tdms, .uff, .unv, .h5, .hdf5, .mat, .npy or .npz"
 
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DELIMITER = {CSV: ",", TSV: "\t"}
 _MAGIC = (
     (b"PAR1", "Parquet"),
@@ -31,11 +41,25 @@ _MAGIC = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x93NUMPY", "a NumPy array"),
+    (b"RIFF", "a WAV or other RIFF file"),
+    (b"RIFX", "a WAV or other RIFF file"),
+    (b"RF64", "a WAV or other RIFF file"),
+    (b"BW64", "a WAV or other RIFF file"),
+    (b"TDSm", "TDMS"),
+    (b"TDSh", "an index beside a TDMS file"),
+    (_HDF5_SIGNATURE, "HDF5"),
+    (b"MATLAB ", "a MATLAB file"),
 )
 _OWN = {
     PARQUET: ("Parquet",),
     XLSX: ("a zip or XLSX file", "an old or password-protected Office file"),
     NPY: ("a NumPy array",),
+    NPZ: ("a zip or XLSX file",),
+    WAV: ("a WAV or other RIFF file",),
+    TDMS: ("TDMS",),
+    # either may begin with a block of the user's own
+    HDF5: ("HDF5", "a MATLAB file", ""),
+    MAT: ("a MATLAB file", "HDF5", ""),
 }
 
 
@@ -69,11 +93,41 @@ def _source(file: EvidenceFile) -> Source:
 
         _check_magic(file)
         return xlsx_source(file.path, file.name)
+    if file.media_type in SIGNALS or file.media_type == NPY:
+        _check_magic(file)
+        return _signal_source(file)
     raise BadInput(
-        f"is no table ({file.media_type})",
-        where=file.name,
-        right="a file ending in .csv, .tsv, .parquet, .json or .xlsx is wanted",
+        f"is no table ({file.media_type})", where=file.name, right=f"a file ending in {TABLES} is wanted"
     )
+
+
+def _signal_source(file: EvidenceFile) -> Source:
+    if file.media_type == WAV:
+        from recore.evidence.wav import WavSource
+
+        return WavSource(file.path, file.name)
+    if file.media_type == TDMS:
+        from recore.evidence.tdms import TdmsSource
+
+        return TdmsSource(file.path, file.name)
+    if file.media_type == UFF:
+        from recore.evidence.uff import UffSource
+
+        return UffSource(file.path, file.name)
+    if file.media_type in (NPY, NPZ):
+        from recore.evidence.packed_array import NpySource, NpzSource
+
+        return (NpySource if file.media_type == NPY else NpzSource)(file.path, file.name)
+    with file.path.open("rb") as stream:
+        head = stream.read(512 + len(_HDF5_SIGNATURE))
+    # MATLAB writes HDF5 since version 7.3, behind a block of 512 bytes of its own
+    if file.media_type == HDF5 or _HDF5_SIGNATURE in (head[: len(_HDF5_SIGNATURE)], head[512:]):
+        from recore.evidence.hdf5 import Hdf5Source
+
+        return Hdf5Source(file.path, file.name)
+    from recore.evidence.mat5 import Mat5Source
+
+    return Mat5Source(file.path, file.name)
 
 
 def document(file: EvidenceFile) -> Any:

@@ -19,6 +19,7 @@ from recore.method import Evidence, Unit
 
 _MAX_LOADED = 2**30
 _LISTED = 8
+_TABULAR = formats.SIGNALS | {formats.CSV, formats.TSV, formats.PARQUET}
 
 
 def read(file: EvidenceFile, kind: Any) -> Any:
@@ -88,14 +89,14 @@ def _plain(kind: Any, file: EvidenceFile) -> tuple[Any, str | None]:
         return Any, None
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(kind) if member is not types.NoneType]
-        tabular = file.media_type in (formats.CSV, formats.TSV, formats.PARQUET)
+        tabular = file.media_type in _TABULAR
         suited = [m for m in members if (m is Table or hasattr(m, "from_table")) == tabular]
         return _plain((suited or members)[0], file)
     return kind, None
 
 
 def _by_media_type(file: EvidenceFile) -> Any:
-    if file.media_type in (formats.CSV, formats.TSV, formats.PARQUET):
+    if file.media_type in _TABULAR:
         return formats.table(file)
     if file.media_type == formats.JSON:
         return formats.document(file)

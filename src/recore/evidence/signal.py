@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from recore.errors import BadInput
-from recore.evidence.column import find, units_of
+from recore.evidence.column import find, folded, units_of
 from recore.evidence.table import Table
 from recore.quantity import unit_of
 
@@ -21,13 +21,14 @@ _UNEVEN = 0.5  # of a step
 _DISAGREE = 1e-4
 
 
-def sampling_rate(table: Table, given: float | None = None) -> float:
+def sampling_rate(table: Table, given: float | None = None, columns: Sequence[str] | None = None) -> float:
     """Samples per second.
 
     Parameters
     ----------
     table : the record
     given : rate that a person states [Hz], None where the file has to say it
+    columns : channels that are meant, where the channels of a file may differ in rate; None means all
 
     Returns
     -------
@@ -37,7 +38,14 @@ def sampling_rate(table: Table, given: float | None = None) -> float:
     ------
     BadInput : neither is there, they contradict each other, or the times are not equally spaced
     """
-    stated = table.rate_hz if table.rate_hz is not None else _rate_of_times(table)
+    stated = table.rate_hz
+    if columns is not None:
+        own = {table.rate_of(name) for name in columns}
+        stated = own.pop() if len(own) == 1 else None
+    if stated is None and columns is None and len(table.rates_hz) > 1:
+        return _one_of(table, given)
+    if stated is None:
+        stated = _rate_of_times(table)
     if stated is None:
         if given is None:
             raise BadInput(
@@ -98,14 +106,28 @@ def channel_columns(
     found = []
     for word in channels:
         name = word.strip()
-        if name not in table.columns and name.isdigit() and 1 <= int(name) <= len(table.columns):
-            name = table.columns[int(name) - 1]
+        if name not in table.columns:
+            name = _meant(table.columns, name)
         column = find(table.columns, name, "float", table.name)
         stem, units = units_of(column.stored)
+        if unit and not units and stem != column.stored and column.stored[-1:] in "])":
+            raise BadInput(
+                f"is in a unit that is not known, where {unit_of(unit)} is wanted",
+                where=f"{table.name}, column {column.stored!r}",
+                right="convert it, or name the column without its unit",
+            )
         found.append(f"{stem} [{unit_of(unit)}]" if unit and units else column.stored)
     if twice := sorted({name for name in found if found.count(name) > 1}):
         raise BadInput(f"channel {twice[0]!r} is mapped twice", where="channels", right="map each once")
     return found
+
+
+def _meant(columns: Sequence[str], word: str) -> str:
+    """The column that a number from 1 or a name without its unit means; the word itself where none is."""
+    if word.isdigit() and 1 <= int(word) <= len(columns):
+        return columns[int(word) - 1]
+    bare = [name for name in columns if folded(units_of(name)[0]) == folded(word)]
+    return bare[0] if len(bare) == 1 else word
 
 
 def signals(table: Table, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -121,6 +143,48 @@ def signal_blocks(table: Table, columns: Sequence[str], rows: int = 2**17) -> It
 
     for batch in table.batches(list(columns), rows=rows):
         yield np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns])
+
+
+def calibrated(table: Table, columns: Sequence[str], factor: float, unit: str) -> Table:
+    """The record with some channels in the unit of what was measured: a sound file holds fractions of full
+    scale, an amplifier gives volts.
+
+    Parameters
+    ----------
+    table : the record
+    columns : channels that were measured by the same chain
+    factor : how much of `unit` one of the values in the file stands for: a sensor of 100 mV/g in a channel in
+        V gives 10, a recorder of ±5 V full scale before it 50
+    unit : unit of what was measured
+
+    Returns
+    -------
+    A table whose channels keep their bare name, carry `unit` and are multiplied as they are read
+
+    Raises
+    ------
+    BadInput : no such channel, a factor that is no positive number, or a unit that is not known
+    """
+    from recore.evidence.calibrated_table import CalibratedSource
+
+    return Table(CalibratedSource.over(table.source, columns, factor, unit))
+
+
+def _one_of(table: Table, given: float | None) -> float:
+    listed = " and ".join(f"{rate:.9g} Hz" for rate in table.rates_hz[:8])
+    if given is None:
+        raise BadInput(
+            f"the file states the rates {listed}",
+            where=table.name,
+            right="give rate_hz as it holds for the channels that are taken",
+        )
+    if all(abs(rate - given) > _DISAGREE * rate for rate in table.rates_hz):
+        raise BadInput(
+            f"the file states the rates {listed}, and rate_hz = {given:.9g}",
+            where=table.name,
+            right="give one of these",
+        )
+    return given
 
 
 def _rate_of_times(table: Table) -> float | None:

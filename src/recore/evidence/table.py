@@ -136,6 +136,26 @@ class Table:
         rate: float | None = getattr(self.source, "rate_hz", None)
         return rate
 
+    @property
+    def rates_hz(self) -> tuple[float, ...]:
+        """Every sampling rate that the file states, each once: several where its channels differ."""
+        rates: tuple[float, ...] = getattr(self.source, "rates", ())
+        return rates
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """Single numbers that the file states beside its columns, as the speed of a shaft, by name."""
+        facts: Mapping[str, float] = getattr(self.source, "facts", {})
+        return facts
+
+    def rate_of(self, name: str) -> float | None:
+        """Samples per second of one column, where the file itself says so; else None."""
+        rate_of = getattr(self.source, "rate_of", None)
+        if rate_of is None:
+            return None
+        rate: float | None = rate_of(find(self.columns, name, "float", self.name).position)
+        return rate
+
     def has(self, name: str, kind: Kind = "float") -> bool:
         """Whether the column is there, in the unit asked for or in another of the same kind."""
         try:

@@ -145,6 +145,13 @@ def disagreement(contributions: Sequence[Contribution], simulated: dict[str, flo
     return notes
 
 
+def widened_beyond(contributions: Sequence[Contribution], simulated: dict[str, float]) -> list[Note]:
+    """As `disagreement`, for results that are extremes of many readings: there Monte Carlo is narrower by nature, and
+    only a wider one says that the first order is not enough."""
+    wider = {name: spread for name, spread in simulated.items() if spread > combined(contributions, name)}
+    return disagreement(contributions, wider)
+
+
 def stated(contributions: Sequence[Contribution], simulated: dict[str, float], result: str) -> float:
     """The larger of both uncertainties, U(k = 2)."""
     return max(combined(contributions, result), simulated.get(result, 0.0))

@@ -14,9 +14,10 @@ from recore.method import Artifact, Note, Progress, Tolerance, Unit, method
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
 from recore.rules import RuleSet, shipped
+from recore.rules.known import Known
 from recore.trade.loading import tables
 from recore.trade.loading.cargo import MOST_CONTAINERS, MOST_PIECES, Container, Item, Items
-from recore.trade.loading.known import Known, completed, lost_slots
+from recore.trade.loading.known import completed, lost_slots
 from recore.trade.loading.picture import draw
 from recore.trade.loading.plan import REASONS, Loaded, Shipment, plan
 from recore.trade.loading.securing import Transport, secured

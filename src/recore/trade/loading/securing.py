@@ -25,8 +25,8 @@ from typing import Literal
 
 from recore.method import Note
 from recore.rules import Rule
+from recore.rules.known import Known
 from recore.trade.loading.cargo import Item
-from recore.trade.loading.known import Known
 from recore.trade.loading.plan import Loaded
 
 G = 9.80665
