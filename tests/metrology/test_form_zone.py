@@ -167,3 +167,37 @@ def test_a_cap_is_not_proven_and_its_empty_cone_is_wide():
     assert not zone.proven
     assert zone.residual < 1e-12
     assert widest_empty_cone(away) > np.pi / 2
+
+
+@pytest.mark.parametrize("name", ["plane", "cylinder", "sphere", "circumscribed", "inscribed"])
+def test_responses_are_derivatives(name):
+    """A contact moved by a little moves size and width as response and multipliers say."""
+    rng = np.random.default_rng(21)
+    side = {"circumscribed": 1, "inscribed": -1}.get(name)
+    feature = FEATURES.get(name, Cylinder())
+    half, little = 1e-4, 1e-8
+    points, _ = known_zone(feature, 60, half, rng) if side is None else known_one_sided(60, half, side, rng)
+
+    def solve(points):
+        start = least_squares_of(feature, points).pose
+        if side is None:
+            return minimum_zone(feature, points, start)
+        return circumscribed(points, start) if side > 0 else inscribed(points, start)
+
+    zone = solve(points)
+    across = (
+        np.zeros_like(points) if name == "plane" else points * ([1, 1, 1] if name == "sphere" else [1, 1, 0])
+    )
+    if name == "plane":
+        across[:, 2] = 1
+    across = across / np.linalg.norm(across, axis=1)[:, None]
+    upright = zone.pose.frame[-1, -1] > 0
+    for j, k in enumerate(zone.contacts):
+        moved = points.copy()
+        moved[k] += little * across[k] * (1 if upright or name != "plane" else -1)
+        again = solve(moved)
+        if name != "plane":  # a plane's height counts from an origin that moves with the points
+            assert (again.size - zone.size) / little == pytest.approx(zone.response[-1, j], abs=1e-4)
+        if side is None:
+            change = (again.width - zone.width) / little
+            assert change == pytest.approx(2 * zone.multipliers[j] * zone.sides[j], abs=1e-4)
