@@ -53,3 +53,41 @@ def noise_of_record(angle_rad: Floats, radius: Floats) -> float | None:
     if not 1 / _WHITE <= upper / max(lower, 1e-300) <= _WHITE or sigma < 1e-14 * mean:
         return None
     return sigma
+
+
+def noise_of_line(position: Floats, reading: Floats) -> float | None:
+    """Standard deviation of the noise of a profile read at equal steps, from its high differences.
+
+    Parameters
+    ----------
+    position, reading : (n,) along and across the line, in any order
+
+    Returns
+    -------
+    Standard deviation in the unit of the readings. None where it cannot be estimated: fewer than 128 readings, steps
+    uneven by more than a tenth, second to eighth differences that do not agree within a factor of 2 in variance (form
+    reaches into them, or the record was smoothed), or no noise above round-off.
+
+    Notes
+    -----
+    The difference of order k of white noise of variance σ² has the variance σ² (2k)! / k!², and takes a smooth
+    form away. The median of the squares leaves single steps and spikes out.
+    """
+    order = np.argsort(position, kind="stable")
+    place, r = position[order], reading[order]
+    n = len(r)
+    if n < _FEWEST:
+        return None
+    step = float(place[-1] - place[0]) / (n - 1)
+    offset = place - place[0] - step * np.arange(n)
+    if step <= 0 or np.ptp(offset) > 2 * _UNEVEN * step:
+        return None
+    seen = []
+    for k, gain in ((2, 6.0), (4, 70.0), (8, 12870.0)):
+        # 0.4549 is the median of the square of a normal deviate
+        seen.append(float(np.median(np.diff(r, k) ** 2)) / 0.4549 / gain)
+    sigma = float(np.sqrt(seen[-1]))
+    size = float(np.abs(r).max())
+    if not max(seen) <= _WHITE * min(seen) or sigma < 1e-13 * size:
+        return None
+    return sigma

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from recore.errors import BadInput
 from recore.method import Note, Refusal, Tolerance, Unit, method
-from recore.metrology import circles, profile_filter
+from recore.metrology import circles, profile_filter, regression_filter
 from recore.metrology.circles import Circle
 from recore.metrology.reading_noise import noise_of_record
 from recore.metrology.reading_uncertainty import CircleSpread, ReadingErrors, spread_about, spread_of_rms
@@ -141,6 +141,7 @@ def form(
     profile: Profile,
     *,
     cutoff_upr: Annotated[float | None, Field(gt=0, le=100_000)] = None,
+    filter: Literal["gaussian", "robust"] = "gaussian",
     reference: Reference = "lsc",
     point_uncertainty_um: Annotated[float | None, Unit("µm"), Field(ge=0)] = None,
 ) -> Roundness:
@@ -151,6 +152,8 @@ def form(
     profile : points of one cross-section, in any order
     cutoff_upr : cut-off of the Gaussian filter [undulations per revolution], which lets one half of the amplitude
         through (15, 50, 150, 500 and 1500 are the usual ones); without it nothing is filtered
+    filter : gaussian (ISO 16610-21), or robust (ISO 16610-31, Gaussian regression of order 2: scratches and spikes do
+        not pull it)
     reference : circle that centre, radius and RONp, RONv, RONq belong to; the default of ISO 12181 is the
         least-squares circle
     point_uncertainty_um : expanded uncertainty (k = 2) of a single radius reading [µm], independent from reading
@@ -177,7 +180,8 @@ def form(
 
     References
     ----------
-    ISO 12181-1:2011 (terms and parameters), ISO 12181-2:2011 (filters, cut-offs), ISO 16610-21 (Gaussian filter).
+    ISO 12181-1:2011 (terms and parameters), ISO 12181-2:2011 (filters, cut-offs), ISO 16610-21 (Gaussian filter),
+    ISO 16610-31 (robust Gaussian regression filter).
     """
     least_squares = _least_squares(profile)
     flags: list[Note] = []
@@ -186,10 +190,13 @@ def form(
     flags += origin
     transmission = None
     if cutoff_upr is not None:
-        profile, notes = _filtered(profile, least_squares, cutoff_upr)
+        profile, notes = _filtered(profile, least_squares, cutoff_upr, filter)
         flags += notes
         least_squares = _least_squares(profile)
-        transmission = profile_filter.transmission(np.arange(len(profile.x_um) // 2 + 1.0), cutoff_upr)
+        lets_through = (
+            regression_filter.robust_transmission if filter == "robust" else profile_filter.transmission
+        )
+        transmission = lets_through(np.arange(len(profile.x_um) // 2 + 1.0), cutoff_upr)
     x, y = profile.x_um, profile.y_um
     start = (least_squares.x, least_squares.y)
     gap = circles.largest_gap(x, y, *start)
@@ -309,11 +316,15 @@ def _reading_spread(
     ]
 
 
-def _filtered(profile: Profile, circle: Circle, cutoff_upr: float) -> tuple[Profile, list[Note]]:
+def _filtered(profile: Profile, circle: Circle, cutoff_upr: float, kind: str) -> tuple[Profile, list[Note]]:
     angle, distance = profile.around(circle)
     try:
         even = profile_filter.evened(angle, distance - circle.radius, cutoff_upr)
-        waves = profile_filter.gaussian_filter(even.deviation, cutoff_upr)
+        if kind == "robust":
+            robust = regression_filter.robust(even.deviation, len(even.deviation) / cutoff_upr, closed=True)
+            waves, rejected = robust.values, int((robust.weights == 0).sum())
+        else:
+            waves, rejected = profile_filter.gaussian_filter(even.deviation, cutoff_upr), 0
     except profile_filter.NotFilterable as error:
         raise Refusal("filter-not-possible", f"the profile cannot be filtered: {error}") from None
     radius = circle.radius + waves
@@ -329,6 +340,10 @@ def _filtered(profile: Profile, circle: Circle, cutoff_upr: float) -> tuple[Prof
                 f"readings up to {even.interpolated:.2g} steps off the equally spaced angles were "
                 "interpolated for the filter",
             )
+        )
+    if rejected:
+        notes.append(
+            Note("readings-rejected", f"the robust filter gave {rejected} of {len(waves)} readings no weight")
         )
     return Profile(
         circle.x + radius * np.cos(even.angle_rad), circle.y + radius * np.sin(even.angle_rad), even.angle_rad

@@ -8,7 +8,7 @@ import numpy as np
 
 from recore.metrology.circles.circle import EPS, Circle, Floats, polar, rough
 
-_CHUNK = 16384
+_CHUNK = 8192  # below this length BLAS sums in one thread: faster here, and the same on any number of cores
 _STEPS = 200
 _FARTHEST = 1e6  # a centre this many extents away is that of a line with scatter
 
