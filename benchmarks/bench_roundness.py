@@ -77,7 +77,7 @@ def main() -> None:
             for solve in (circles.least_squares, circles.minimum_circumscribed, circles.maximum_inscribed)
         ]
         profile = Profile(1000 * x, 1000 * y)
-        whole = best_of(3, lambda profile=profile: form(profile, reference="mzc"))
+        whole = best_of(3, lambda profile=profile: form(profile, reference="mzc", trials=0))
         limit = best_of(given.repeat, lambda x=x, y=y: (x.sum(), y.sum()))
         peer, off = float("nan"), float("nan")
         if n <= given.peer_to:

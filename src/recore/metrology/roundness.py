@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recore.errors import BadInput
-from recore.method import Note, Refusal, Tolerance, Unit, method
+from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology import circles, profile_filter, regression_filter
 from recore.metrology.circles import Circle
 from recore.metrology.reading_noise import noise_of_record
 from recore.metrology.reading_uncertainty import CircleSpread, ReadingErrors, spread_about, spread_of_rms
+from recore.metrology.roundness_budget import roundness_budget
 from recore.metrology.roundness_plot import draw_profile
 from recore.quantity import Quantity
 
@@ -103,6 +104,7 @@ class Roundness:
     zone_optimality : 'global' where no centre anywhere gives a narrower zone (proven), else 'local'
     arc : angle that the readings span, seen from the least-squares centre [deg]
     reference : the chosen circle
+    budget : what the readings' noise gives to each deviation, by derivative and by Monte Carlo
     profile, circle : the profile after the filter, and the chosen circle
     """
 
@@ -119,6 +121,7 @@ class Roundness:
     certificate_residual: Annotated[Quantity, Unit("1")]
     zone_optimality: Quantity
     arc: Annotated[Quantity, Unit("deg")]
+    budget: Annotated[Any, Artifact("budget.csv")]
     flags: tuple[Note, ...]
     refusals: tuple[Note, ...]
     reference: Quantity
@@ -144,6 +147,8 @@ def form(
     filter: Literal["gaussian", "robust"] = "gaussian",
     reference: Reference = "lsc",
     point_uncertainty_um: Annotated[float | None, Unit("µm"), Field(ge=0)] = None,
+    trials: Annotated[int, Field(ge=0, le=10_000)] = 40,
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1,
 ) -> Roundness:
     """Roundness deviation of a profile about least-squares, minimum zone, circumscribed and inscribed circles.
 
@@ -158,6 +163,8 @@ def form(
         least-squares circle
     point_uncertainty_um : expanded uncertainty (k = 2) of a single radius reading [µm], independent from reading
         to reading
+    trials, seed : of the Monte Carlo in the budget; no more than 200,000 readings are drawn in all, so that a record of
+        more than 10,000 has none
 
     Returns
     -------
@@ -236,6 +243,9 @@ def form(
                 )
             )
         flags += _thin_contacts(found, spreads)
+    budget = roundness_budget(
+        found, spreads, errors, (x, y), seen=point_uncertainty_um is None, trials=trials, seed=seed
+    )
     circle, about = found[reference], spreads[reference]
     rms_spread = None
     if errors is not None:
@@ -264,6 +274,7 @@ def form(
         certificate_residual=Quantity(zone.residual),
         zone_optimality=Quantity("global" if zone.proven else "local"),
         arc=Quantity(float(np.degrees(2 * np.pi - gap)), "deg"),
+        budget=budget,
         flags=tuple(flags),
         refusals=tuple(refusals),
         reference=Quantity(reference),
