@@ -124,6 +124,19 @@ def test_a_library_that_hangs_crashes_or_grows_is_bad_input(fake: Path, case: st
     assert open_file(signal_file(fake)).read(Table).floats("x").tolist() == RAMP.tolist()
 
 
+def test_one_damaged_byte_that_keeps_libhdf5_2_0_busy_is_bounded(fake: Path) -> None:
+    """The size of an object in the heap of texts, where 0 is a step of no length; a later library may see it."""
+    path = fake / "heap.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=RAMP).attrs["unit"] = "mm"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"GCOL") + 24] = 0
+    path.write_bytes(content)
+    told = "did not come to an end" if h5py.version.hdf5_version == "2.0.0" else ""
+    with pytest.raises(BadInput, match=f"heap.h5: .*{told}"):
+        _ = open_file(path).read(Table).columns
+
+
 def test_a_library_that_sleeps_is_ended_by_the_clock(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = signal_file(fake, "sleep.h5")
     signal_file(fake)
@@ -204,8 +217,8 @@ open_file(Path({str(path)!r})).read(Table).columns
     assert soon(lambda: gone(server) and gone(reader))
 
 
-def test_threads_read_side_by_side_and_a_thousand_channels_at_once(tmp_path: Path) -> None:
-    wide = np.arange(1000 * 1001.0).reshape(1000, 1001)
+def test_threads_read_side_by_side_and_many_channels_at_once(tmp_path: Path) -> None:
+    wide = np.arange(100 * 10_001.0).reshape(100, 10_001)
     with h5py.File(tmp_path / "wide.h5", "w") as file:
         file["p_um"] = wide
     table = open_file(tmp_path / "wide.h5").read(Table)
