@@ -329,9 +329,9 @@ def _decided(
     )
     if span[0] != span[1]:
         general = not deciding[0].specific
-        why = "the ranges of the standard" if general else "the uncertainty"
+        why = "the standard's ranges leave" if general else "the uncertainty leaves"
         refusals.append(
-            Note("zone-open", f"zone {zoning.in_words(span)}: {why} leaves it open, no single zone is stated")
+            Note("zone-open", f"zone {zoning.in_words(span)}: {why} it open, no single zone is stated")
         )
     return zoning.in_words(span), "; ".join(names), unverified, refusals
 
