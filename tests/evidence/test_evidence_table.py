@@ -221,6 +221,10 @@ def test_what_is_no_time_is_refused(name: str, values: Any, text: str) -> None:
         ([1.0, float("nan")], "float", "row 2: NaN is not a measured value"),
         ([1.0, 2.0, float("-inf")], "float", "row 3: infinity"),
         ([1e300], "float32", "row 1: infinity"),
+        ([1.0, -1e31, 1e31], "float", "row 2: -1e+31 is larger than anything that is measured"),
+        ([1.0, 1e30], "float32", "row 2: 1e+30 is larger than"),
+        ([1.5e308, 1.5e308], "float", "row 1: 1.5e+308 is larger than"),
+        ([0.0, 1e-31, -2e-31], "float", "row 3: -2e-31, the largest of its numbers, is smaller than"),
         ([1.5], "integer", "1.5 is not a whole number"),
         ([1e300], "integer", "beyond an exact whole number"),
         ([None], "integer", "the cell is empty"),
@@ -273,8 +277,11 @@ def test_without_the_check_gaps_pass_through() -> None:
     np.testing.assert_array_equal(batch.column(0).to_numpy(zero_copy_only=False), [1.0, np.nan, np.nan])
 
 
-def test_floats_whose_sum_overflows_are_finite() -> None:
-    np.testing.assert_array_equal(Table.of({"x": [1.5e308, 1.5e308]}).floats("x"), [1.5e308, 1.5e308])
+@pytest.mark.parametrize("kind", ["float", "float32"])
+def test_numbers_whose_powers_fit_into_a_double_are_taken(kind: Any) -> None:
+    for values in ([9e29, -9e29, 0.0], [2e-30, 0.0], [0.0, 0.0], [1e-300, 1.0]):
+        found = Table.of({"x": values}).array("x", kind)
+        np.testing.assert_allclose(found, values, rtol=1e-6, atol=1e-40)
 
 
 def test_what_fits_is_not_copied() -> None:

@@ -56,6 +56,14 @@ def test_reversal_reaches_the_noise_and_states_it(rig: Rig) -> None:
     )
 
 
+@pytest.mark.parametrize("revolutions", [1, 2])
+def test_samples_of_two_revolutions_taken_for_one_are_flagged(rig: Rig, revolutions: int) -> None:
+    records = [table(one) for one in pair(rig, revolutions=80)]
+    samples = revolutions * GIVEN["samples_per_revolution"]
+    found = reversal(*records, **{**GIVEN, "samples_per_revolution": samples})
+    assert ("revolution-doubtful" in codes(found.flags)) == (revolutions > 1)
+
+
 def test_reversal_removes_the_curvature_of_both_mountings(rig: Rig) -> None:
     ball = replace(rig, radius_um=12500.0)
     found = reversal(

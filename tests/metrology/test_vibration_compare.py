@@ -59,6 +59,15 @@ def test_a_halved_line_is_found_and_nothing_else() -> None:
     assert {"load-not-stated", "runs-not-repeated", "remount-not-stated"} <= codes(found.flags)
 
 
+@pytest.mark.parametrize("factor", [1e3, 1e-4])
+def test_another_unit_on_one_side_is_flagged(factor: float) -> None:
+    plain = record(seconds=10.0)
+    other = Table.of({name: factor * plain.floats(name) for name in plain.columns})
+    assert "unit-doubtful" not in codes(compare(plain, plain, **ASKED).flags)
+    (note,) = [note for note in compare(plain, other, **ASKED).flags if note.code == "unit-doubtful"]
+    assert note.text.startswith(other.name)
+
+
 def test_the_other_way_round_is_worse_and_both_is_mixed() -> None:
     assert compare(record(0.5, 2), record(1.0, 1), **ASKED).verdict.value == "worse"
     louder = record(0.5, 2)

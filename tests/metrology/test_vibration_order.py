@@ -243,6 +243,14 @@ def test_records_that_give_no_average(edit: Callable[[dict[str, Any]], Any], cod
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e3, 1e-4])
+def test_a_record_in_another_unit_is_flagged(factor: float) -> None:
+    columns = gearbox(revolutions=20.0)
+    columns["x [m/s²]"] = factor * columns["x [m/s²]"]
+    found = order(Table.of(columns), **ASKED)
+    assert ("unit-doubtful" in {note.code for note in found.flags}) == (factor != 1.0)
+
+
 def test_too_few_revolutions_and_too_low_a_rate() -> None:
     with pytest.raises(Refusal, match="few-revolutions"):
         order(Table.of(gearbox(revolutions=7.5)), **ASKED)

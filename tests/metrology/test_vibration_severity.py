@@ -165,6 +165,12 @@ def test_group_and_support_choose_the_row(machine: dict[str, Any], limits: tuple
     assert [(r["ab_from"], r["bc_from"], r["cd_to"]) for r in rows] == [limits]
 
 
+@pytest.mark.parametrize(("factor", "flagged"), [(1.0, False), (1e3, True), (1e-3, True)])
+def test_a_level_that_no_machine_has_is_flagged(factor: float, flagged: bool) -> None:
+    found = severity(table(x__ms2=factor * shaking(2.0)), **EXACT)
+    assert ("unit-doubtful" in {note.code for note in found.flags}) == flagged
+
+
 def test_unverified_rows_are_shown_and_never_decide() -> None:
     found = severity(
         table(x__ms2=shaking(12.0)), machine="pump", pump_category="I", power_kw=75.0, rules=None, **EXACT

@@ -394,6 +394,21 @@ class TestDoors:
         assert len(drawn["data"]["values"]) == 12
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"unbalance": {"value": -5, "unit": "g·mm"}},
+        {"synchronous_rotating": um(-1.0)},
+        {"synchronous_rotating": um(1e300)},
+        {"asynchronous_rotating": um(1.0, 1e300)},
+    ],
+    ids=["unbalance", "negative", "huge", "huge-uncertainty"],
+)
+def test_amounts_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="is no amount of"):
+        state_of([sheet(**wrong)], where="before")
+
+
 def test_totals_are_unknown_where_a_part_is() -> None:
     from recore.model.route import Operation, Route
 

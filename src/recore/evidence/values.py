@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recore.evidence.column import ISO, Column, with_article
 from recore.evidence.scaling import scaled
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _ZONED = r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+# the sixth powers of the sums and moments of methods still fit into a double
+_LARGEST, _SMALLEST = 1e30, 1e-30
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 
@@ -61,7 +67,6 @@ def as_kind(array: Any, column: Column, *, check: bool = True, stored: bool = Fa
 
 
 def _as_float(array: Any, column: Column, *, check: bool, stored: bool = False) -> Any:
-    import numpy as np
     import pyarrow as pa
 
     _numeric(array, column)
@@ -78,14 +83,34 @@ def _as_float(array: Any, column: Column, *, check: bool, stored: bool = False) 
     if array.type != target:
         array = _cast(array, target, column)
     if check or column.kind == "integer":
-        numbers = array.to_numpy(zero_copy_only=False)
-        with np.errstate(all="ignore"):
-            total = numbers.sum()  # one pass without a temporary: NaN and infinity survive addition
-        if not np.isfinite(total) and not (finite := np.isfinite(numbers)).all():
-            index = int(finite.argmin())
-            word = "NaN" if np.isnan(numbers[index]) else "infinity"
-            raise BadCell(index, f"{word} is not a measured value", column.wanted)
+        _measurable(array.to_numpy(zero_copy_only=False), column)
     return array
+
+
+def _measurable(numbers: NDArray[np.floating[Any]], column: Column) -> None:
+    """Refuse NaN, infinity and numbers whose powers would overflow or vanish where a method sums them."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        square = float(numbers @ numbers)  # one pass without a temporary: NaN and infinity survive it
+    if _SMALLEST**2 <= square < _LARGEST**2 or not len(numbers):
+        return
+    with np.errstate(invalid="ignore"):
+        size = np.abs(numbers)
+        index = int((~(size < _LARGEST)).argmax())
+    if not size[index] < _LARGEST:
+        value = numbers[index]
+        if np.isnan(value) or np.isinf(value):
+            what = f"{'NaN' if np.isnan(value) else 'infinity'} is not a measured value"
+        elif column.kind == "integer":
+            return  # what is no whole number says so itself
+        else:
+            what = f"{value:g} is larger than anything that is measured"
+        raise BadCell(index, what, column.wanted)
+    index = int(size.argmax())
+    if 0 < size[index] < _SMALLEST:
+        what = f"{numbers[index]:g}, the largest of its numbers, is smaller than anything that is measured"
+        raise BadCell(index, what, column.wanted)
 
 
 def _whole(array: Any, column: Column) -> Any:

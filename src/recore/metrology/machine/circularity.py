@@ -124,7 +124,7 @@ def circularity(
     eve_um: Annotated[float | None, Unit("µm"), Field(ge=0, le=1e4)] = None,
     gain_u_pct: Annotated[float, Unit("%"), Field(ge=0, le=20)] = 0.0,
     feed_u_pct: Annotated[float, Unit("%"), Field(ge=0, le=50)] = 0.0,
-    trials: Annotated[int, Field(ge=0, le=20_000)] = 80,
+    trials: Annotated[int, Field(ge=0, le=2_000)] = 80,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> Circularity:
     """Circular deviation G, G(b), F and D of a contouring path, and the ballbar diagnosis of its two axes.

@@ -91,7 +91,7 @@ def plan_probes(
     robust: bool = False,
     minimise: Literal["spindle", "artefact", "both"] = "both",
     gain_limit: Annotated[float, Field(gt=1)] = 10.0,
-    probe_noise_nm: Annotated[float, Unit("nm"), Field(ge=0)] = 5.0,
+    probe_noise_nm: Annotated[float, Unit("nm"), Field(ge=0, le=1e6)] = 5.0,
     revolutions: Annotated[int, Field(ge=1)] = 500,
     samples_per_revolution: Annotated[int, Field(ge=8)] = 1024,
     trials: Annotated[int, Field(ge=0, le=100_000)] = 2000,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recore.errors import BadInput
 from recore.evidence.column import find, units_of
-from recore.method import Refusal
+from recore.method import Note, Refusal
 from recore.quantity import convert, kind_of, unit_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Kind = Literal["acceleration", "velocity"]
 UNIT = {"acceleration": "m/s²", "velocity": "mm/s"}
 GRAVITY = 9.80665
+# r.m.s. values beyond these are flagged: more than 50 g, less than the noise of an industrial sensor; a machine that
+# shakes by 100 mm/s does not last, one by 0.01 mm/s stands still (conventions of ours)
+_USUAL = {"acceleration": (1e-3, 500.0), "velocity": (0.01, 100.0)}
 _HELP = "name the columns with their unit, as in 'x [m/s²]', 'x_g' or 'x_mm_s'; or give channels and unit"
 _NOT_VIBRATION = ("mass", "weight", "feed", "wind", "cutting", "belt", "flow")
 
@@ -165,6 +168,19 @@ def clipped(signal: Floats) -> float:
         if count > 2 * int((signal == following).sum()):
             share += count / len(signal)
     return share
+
+
+def implausible(rms: float, kind: Kind, what: str) -> list[Note]:
+    """A flag where a level [m/s² or mm/s] is beyond what machines and sensors do: a unit may be wrong."""
+    low, high = _USUAL[kind]
+    if low <= rms <= high:
+        return []
+    return [
+        Note(
+            "unit-doubtful",
+            f"{what}: {rms:.3g} {UNIT[kind]} r.m.s. is unusual for a machine ({low:g} to {high:g}): is the unit right?",
+        )
+    ]
 
 
 def mean_of(table: Table, name: str, given: float | None) -> float | None:

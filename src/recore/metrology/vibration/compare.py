@@ -15,6 +15,7 @@ from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology import budget
 from recore.metrology.budget import Contribution
 from recore.metrology.vibration import matched
+from recore.metrology.vibration.channels import implausible
 from recore.metrology.vibration.compare_lines import common_positions, condition_notes, lines_of, whole_band
 from recore.metrology.vibration.compare_plot import Compared, conditions_table, draw_compared, lines_table
 from recore.metrology.vibration.segment_levels import Kind, Line, Segments, open_run, segments_of
@@ -150,6 +151,8 @@ def compare(
         for run, side in zip(runs, sides, strict=True)
     ]
     flags += condition_notes(runs)
+    for run, segments in zip(runs, cut, strict=True):
+        flags += implausible(float(segments.levels.max(axis=1).mean()), kind, run.table.name)
     both = [
         _joined([c for c, s in zip(cut, sides, strict=True) if s == side]) for side in ("before", "after")
     ]

@@ -15,6 +15,7 @@ from recore.evidence.signal import sampling_rate
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology import budget
 from recore.metrology.budget import Contribution
+from recore.metrology.vibration.channels import implausible
 from recore.metrology.vibration.gear_condition import LEVELS, SIDEBANDS, Gear, indicators
 from recore.metrology.vibration.order_plot import (
     draw_orders,
@@ -319,6 +320,9 @@ def _conditions(averaged: list[Averaged]) -> list[Note]:
         )
     if len({(one.record.channel.kind, one.record.channel.name) for one in averaged}) > 1:
         notes.append(Note("other-sensor", "the records are of different channels or quantities"))
+    for one in averaged:
+        rms = float(np.sqrt(np.mean(one.record.values**2)))
+        notes += implausible(rms, one.record.channel.kind, one.name)
     loss = float((2 * np.pi * last.jitter * last.values.shape[1] / 5) ** 2 / 2)
     if loss > 0.05:
         notes.append(

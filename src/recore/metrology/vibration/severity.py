@@ -15,7 +15,7 @@ from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology import budget
 from recore.metrology.vibration import zones as zoning
 from recore.metrology.vibration.band_level import band_level
-from recore.metrology.vibration.channels import mean_of, vibration_channels
+from recore.metrology.vibration.channels import implausible, mean_of, vibration_channels
 from recore.metrology.vibration.level_uncertainty import Level, chain_of, contributions_of, simulated_of
 from recore.metrology.vibration.severity_change import baseline_levels, change_verdict, largest_change
 from recore.metrology.vibration.severity_plot import draw_levels, levels_table, spectrum_table, zones_table
@@ -143,6 +143,8 @@ def severity(
     picked = vibration_channels(record, channels, unit)
     rate = sampling_rate(record, rate_hz)
     measured = [band_level(c.read(record), rate, band, c.kind, c.name) for c in picked]
+    for channel, level in zip(picked, measured, strict=True):
+        flags += implausible(level.velocity, "velocity", f"channel {channel.name!r}")
     earlier = baseline_levels(baseline, picked, channels, unit, rate_hz, band, speed, flags)
     chain, notes, used = chain_of(rows, calibration_pct, mounting, measured_on)
     flags += notes
@@ -329,9 +331,9 @@ def _decided(
     )
     if span[0] != span[1]:
         general = not deciding[0].specific
-        why = "the ranges of the standard" if general else "the uncertainty"
+        why = "the standard's ranges leave" if general else "the uncertainty leaves"
         refusals.append(
-            Note("zone-open", f"zone {zoning.in_words(span)}: {why} leaves it open, no single zone is stated")
+            Note("zone-open", f"zone {zoning.in_words(span)}: {why} it open, no single zone is stated")
         )
     return zoning.in_words(span), "; ".join(names), unverified, refusals
 

@@ -10,7 +10,7 @@ from recore.model.case import Word
 from recore.model.trade import Currency, Document
 
 Finite = Annotated[float, Field(strict=True, ge=0, le=1e7, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=1e-6, le=1e7, allow_inf_nan=False)]
 
 
 class Seat(Document):

@@ -29,6 +29,7 @@ _KINDS = {
     "velocity": "speed",
     "unbalance": "unbalance",
 }
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -149,4 +150,16 @@ def _checked(question: str, quantity: Quantity, where: str) -> Quantity:
         raise BadInput(
             f"{quantity} is no {kind}", where=where, right=f"a number with a unit of {kind} is wanted"
         )
-    return quantity.to({"length": "µm", "speed": "mm/s", "unbalance": "g·mm"}[kind])
+    found = quantity.to({"length": "µm", "speed": "mm/s", "unbalance": "g·mm"}[kind])
+    value = found.value
+    if (
+        not isinstance(value, int | float)
+        or not 0 <= value <= _LARGEST
+        or (found.uncertainty or 0) > _LARGEST
+    ):
+        raise BadInput(
+            f"{quantity} is no amount of {question.replace('_', ' ')}",
+            where=where,
+            right=f"0 to {_LARGEST:g} {found.unit} is wanted",
+        )
+    return found

@@ -76,7 +76,7 @@ def calibrate_probes(
     samples_per_revolution: Annotated[int | None, Field(ge=4, le=1_000_000)] = None,
     max_upr: Annotated[int, Field(ge=4, le=5000)] = 20,
     channels: list[str] | None = None,
-    linearity_nm: Annotated[float, Unit("nm"), Field(ge=0)] = 0.0,
+    linearity_nm: Annotated[float, Unit("nm"), Field(ge=0, le=1e6)] = 0.0,
     u_encoder_rad: Annotated[float, Unit("rad"), Field(ge=0, le=0.1)] = 0.0,
     u_first_angle_deg: Annotated[float, Unit("deg"), Field(ge=0, le=10)] = 0.0,
     trials: Annotated[int, Field(ge=0, le=100_000)] = 2000,

@@ -58,7 +58,7 @@ def set_ups(
     names = [f"{p} {word}" if len(probes) > 1 else word for word in words for p in short]
     counts = [len(probes)] * len(tables)
     flags = checks.record_flags(records, tables, counts, max_upr)
-    flags += checks.drift_flags(records, stack, names)
+    flags += checks.drift_flags(records, stack, names) + checks.strongest_flag(stack)
     return SetUps(records, stack, names, flags)
 
 
