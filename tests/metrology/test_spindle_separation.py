@@ -468,3 +468,15 @@ def test_the_plot_shows_bands_and_crosses(rig: Rig) -> None:
     chart = separate.draw(run(rig.record(angles, rng=rng()), angles))
     text = json.dumps(chart, allow_nan=False, ensure_ascii=False)
     assert "artefact, ± U" in text and "33 harmonic(s) not given" in text
+
+
+@pytest.mark.parametrize(("step", "coarse"), [(0.0, False), (0.001, False), (0.02, True), (0.1, True)])
+def test_steps_that_averaging_cannot_see_between_are_told(step: float, coarse: bool) -> None:
+    """2 nm of noise on steps of 20 nm and more: the mean keeps the stairs."""
+    rig = Rig.drawn(np.random.default_rng(5), eccentricity=2.0)
+    read = rig.record(MARSH, rng=np.random.default_rng(6), revolutions=25, noise=0.002, asynchronous=0.0)
+    found = separate(
+        table(np.round(read / step) * step if step else read),
+        probe_angles_deg=list(MARSH), samples_per_revolution=128, trials=0,
+    )  # fmt: skip
+    assert ("coarse-resolution" in codes(found.flags)) is coarse

@@ -15,7 +15,7 @@ from recore.metrology.spindle.motions import Setup
 from recore.metrology.spindle.order_spectrum import Peak
 from recore.metrology.spindle.polar_statistics import Polar
 from recore.metrology.spindle.revolutions import Revolutions
-from recore.metrology.spindle.signal_checks import Reach
+from recore.metrology.spindle.signal_checks import Reach, is_coarse
 
 _SMALL_UM = 0.05  # hardly an artefact is centred to less
 _QUIET_UM = 2e-5  # no probe and no room is so quiet; below the second limit it is rounding
@@ -40,6 +40,15 @@ def record_flags(found: Pass, setup: Setup, reaches: list[Reach], turns: Revolut
             Note(
                 "units-doubtful",
                 f"{'; '.join(doubts)}: is it in another unit than its name says (µm read as nm)?",
+            )
+        )
+    coarse = max(reach.step for reach in reaches)
+    if is_coarse(coarse, scatter):
+        notes.append(
+            Note(
+                "coarse-resolution",
+                f"the readings move in steps of {1000 * coarse:.3g} nm, and the revolutions scatter by {1000 * scatter:.3g} nm "
+                "only: averaging does not see between the steps, and U is too small; use a finer range",
             )
         )
     if turns.left_over:

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 
 _RUN = 4
 _CROWDED = 4.0
+_LOOKED_AT = 4096
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -48,11 +49,13 @@ class Reach:
     ----------
     lowest, highest : smallest and largest sample
     held : longest run of equal samples at an extreme where the channel is clipped, else 0
+    step : resolution of the readings, 0 where they are finer than can be told
     """
 
     lowest: float
     highest: float
     held: int
+    step: float = 0.0
 
     @property
     def range(self) -> float:
@@ -71,18 +74,48 @@ class Extremes:
     def __init__(self, channels: int) -> None:
         self._states = np.zeros((channels, 2, 6))
         self._states[:, :, [0, 4]] = -np.inf
+        self._steps: list[float] | None = None
 
     def update(self, block: Floats) -> None:
         """Take in the next samples; float64 [channel, sample]."""
+        if self._steps is None:
+            self._steps = [step_of(values) for values in block]
         for values, states in zip(block, self._states, strict=True):
             _scan(values, 1.0, states[0])
             _scan(values, -1.0, states[1])
 
     def channels(self) -> list[Reach]:
         """What was found so far, channel by channel."""
+        steps = self._steps or [0.0] * len(self._states)
         return [
-            Reach(-float(low[0]), float(high[0]), max(_held(low), _held(high))) for high, low in self._states
+            Reach(-float(low[0]), float(high[0]), max(_held(low), _held(high)), step)
+            for (high, low), step in zip(self._states, steps, strict=True)
         ]
+
+
+def step_of(values: Floats) -> float:
+    """Resolution of readings: the least difference between two of them.
+
+    Returns
+    -------
+    0 where more than half of the first 4,096 readings are distinct, because then the resolution is finer than what
+    they move through
+    """
+    distinct = np.unique(values[:_LOOKED_AT])
+    if len(distinct) < 2 or len(distinct) > len(values[:_LOOKED_AT]) / 2:
+        return 0.0
+    gaps = np.diff(distinct)
+    # the same reading printed twice may differ in its last bit
+    return float(gaps[gaps > 1e-9 * float(np.ptp(distinct))].min())
+
+
+def is_coarse(step: float, scatter: float) -> bool:
+    """Whether readings move in steps too large for averaging over revolutions to see between them.
+
+    Noise of half a step and more makes the mean of many readings follow the signal; with less, the mean keeps
+    the stairs, and a scatter that the stairs hide makes U too small.
+    """
+    return step > 2 * scatter
 
 
 def _held(state: NDArray[Any]) -> int:

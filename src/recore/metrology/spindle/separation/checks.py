@@ -12,6 +12,7 @@ from recore.metrology.spindle.separation import tables
 from recore.metrology.spindle.separation.averages import Averages
 from recore.metrology.spindle.separation.linear import Layout
 from recore.metrology.spindle.separation.revolutions import Revolutions
+from recore.metrology.spindle.signal_checks import is_coarse
 
 if TYPE_CHECKING:
     from recore.evidence import Table
@@ -67,6 +68,15 @@ def record_flags(
                 Note(
                     "samples-left-out",
                     f"{record.left_over} samples at the end of {table.name} fill no revolution and were left out",
+                )
+            )
+        if is_coarse(record.step, record.scatter):
+            flags.append(
+                Note(
+                    "coarse-resolution",
+                    f"the readings of {table.name} move in steps of {1000 * record.step:.3g} nm and scatter by "
+                    f"{1000 * record.scatter:.3g} nm only: averaging does not see between the steps, and U is too small; "
+                    "use a finer range",
                 )
             )
         if record.samples < _SAMPLES_PER_WAVE * max_upr:

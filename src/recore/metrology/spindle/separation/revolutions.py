@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recore.errors import BadInput
 from recore.method import Refusal
+from recore.metrology.spindle.signal_checks import step_of
 
 if TYPE_CHECKING:
     from recore.evidence import Table
@@ -37,6 +38,8 @@ class Revolutions:
     left_over : samples at the end that fill no group
     lowest, highest : (P,) extremes of the readings [µm]
     clipped : numbers, from 0, of the probes whose extreme reading is held
+    step, scatter : resolution of the readings and their scatter over the first revolutions, of the probe where the
+        first is largest against the second [µm]
     """
 
     groups: Complexes
@@ -46,6 +49,8 @@ class Revolutions:
     lowest: Floats
     highest: Floats
     clipped: tuple[int, ...]
+    step: float
+    scatter: float
 
     @property
     def count(self) -> int:
@@ -66,6 +71,7 @@ class Averager:
         self._rest = np.empty((probes, 0))
         self._lowest, self._highest = np.full(probes, np.inf), np.full(probes, -np.inf)
         self._clipped: set[int] = set()
+        self._resolution: tuple[float, float] | None = None
 
     def add(self, block: Floats) -> None:
         """The next samples of all probes; (P, n) [µm]."""
@@ -77,6 +83,8 @@ class Averager:
         turns = block.shape[1] // self._samples
         whole = block[:, : turns * self._samples].reshape(len(block), turns, self._samples)
         self._rest = block[:, turns * self._samples :].copy()
+        if self._resolution is None and turns >= 2:
+            self._resolution = max(map(_resolution, whole), key=lambda found: found[0] - 2 * found[1])
         done = 0
         while done < turns:
             room = self._most * self._per_group - self._taken
@@ -105,7 +113,15 @@ class Averager:
             lowest=self._lowest,
             highest=self._highest,
             clipped=tuple(sorted(self._clipped)),
+            step=(self._resolution or (0.0, 0.0))[0],
+            scatter=(self._resolution or (0.0, 0.0))[1],
         )
+
+
+def _resolution(turns: Floats) -> tuple[float, float]:
+    """Step of one probe's readings and their scatter over revolutions, from (turns, samples)."""
+    step = step_of(turns.ravel())
+    return step, 0.0 if step == 0 else float(np.sqrt(turns.var(axis=0, ddof=1).mean()))
 
 
 def revolutions_of(blocks: Iterable[Floats], probes: int, samples: int, max_upr: int) -> Revolutions:
