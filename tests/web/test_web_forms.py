@@ -121,7 +121,9 @@ def test_a_number_may_carry_a_unit_of_its_kind() -> None:
     assert read(pressure="400 bar")[0]["pressure"] == 40.0
 
 
-@pytest.mark.parametrize("text", ["0, 90", "0,90", "0\N{FULLWIDTH COMMA}90", "[0, 90]", "0\N{IDEOGRAPHIC COMMA} 90"])
+@pytest.mark.parametrize(
+    "text", ["0, 90", "0,90", "0\N{FULLWIDTH COMMA}90", "[0, 90]", "0\N{IDEOGRAPHIC COMMA} 90"]
+)
 def test_a_list_is_typed_with_commas_or_as_json(text: str) -> None:
     assert read(places=text)[0]["places"] == [0.0, 90.0]
     assert read(places="90")[0]["places"] == [90.0]
