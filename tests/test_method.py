@@ -218,6 +218,18 @@ def test_describe_is_what_the_doors_show() -> None:
     assert mean.tolerance("word") == Tolerance(relative=1e-6)
 
 
+def test_the_kind_of_an_input_is_a_word_whether_or_not_it_may_be_left_out() -> None:
+    def two(
+        first: Annotated[bytes, "raw"], second: bytes | None = None, *more: dict[str, int] | list[str]
+    ) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    told = method("test.kinds", version=1)(two).describe()["inputs"]
+    assert [item["kind"] for item in told] == ["bytes", "bytes", "dict | list"]
+    assert [item["optional"] for item in told] == [False, True, False]
+
+
 @pytest.mark.parametrize("id", ["plain", "Upper.case", "a b.c", ""])
 def test_a_bad_id_is_refused(id: str) -> None:
     with pytest.raises(BadInput):

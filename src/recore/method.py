@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -281,7 +282,7 @@ class Method(Generic[P, R]):
             "inputs": [
                 {
                     "name": item.name,
-                    "kind": getattr(item.kind, "__name__", str(item.kind)),
+                    "kind": _kind_name(item.kind),
                     "many": item.many,
                     "optional": item.optional,
                 }
@@ -492,6 +493,16 @@ def _plain_error(error: Any, schema: dict[str, Any]) -> str:
         return f"{name!r} is missing"
     text = error["msg"].removeprefix("Value error, ")
     return f"{name} = {error['input']!r:.80}: {text[:1].lower()}{text[1:]}"
+
+
+def _kind_name(kind: Any) -> str:
+    """What an input is read as, in a word: 'Table', also where it may be left out ('Table | None')."""
+    if typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        names = [_kind_name(item) for item in typing.get_args(kind) if item is not type(None)]
+        return " | ".join(names)
+    return str(getattr(kind, "__name__", kind))
 
 
 def _is_quantity(kind: Any) -> bool:

@@ -64,6 +64,14 @@ def test_no_page_scrolls_sideways_on_a_phone(
     context.close()
 
 
+def test_a_result_is_read_on_a_phone_without_scrolling(opened: Opener, things: dict[str, str]) -> None:
+    cells = """[...document.querySelectorAll('.results tbody th, .results tbody td')]
+        .map((e) => e.getBoundingClientRect()).map((b) => [b.left, b.right])"""
+    found = opened(things["finding"], viewport=PHONE).evaluate(cells)
+    assert len(found) >= 8
+    assert all(0 <= left <= right <= PHONE["width"] for left, right in found)
+
+
 def test_the_way_without_javascript(opened: Opener) -> None:
     page = opened("/evidence", java_script_enabled=False, viewport=PHONE)
     page.fill("#who", "Li Wei")

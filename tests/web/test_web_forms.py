@@ -67,7 +67,7 @@ def test_every_parameter_becomes_the_control_of_its_type() -> None:
         "word": "text",
         "strict": "flag",
         "maybe": "number",
-        "places": "json",
+        "places": "list",
         "needed": "number",
     }
 
@@ -121,6 +121,20 @@ def test_a_number_may_carry_a_unit_of_its_kind() -> None:
     assert read(pressure="400 bar")[0]["pressure"] == 40.0
 
 
+@pytest.mark.parametrize(
+    "text", ["0, 90", "0,90", "0\N{FULLWIDTH COMMA}90", "[0, 90]", "0\N{IDEOGRAPHIC COMMA} 90"]
+)
+def test_a_list_is_typed_with_commas_or_as_json(text: str) -> None:
+    assert read(places=text)[0]["places"] == [0.0, 90.0]
+    assert read(places="90")[0]["places"] == [90.0]
+
+
+def test_a_list_is_shown_as_it_would_be_typed() -> None:
+    assert by_name(given={"places": "[0.0, 99.84]"})["places"].value == "0, 99.84"
+    for kept in ('["a, b"]', "[1,", "[]", '[" a"]', '[""]', '["[a"]', '{"a": 1}'):
+        assert by_name(given={"places": kept})["places"].value == kept
+
+
 def test_values_arrive_with_their_types() -> None:
     found, typed, errors = read(
         pressure="1.5e1", count="4", kind="mzc", order="2", strict="false", places="[1, 2.5]", word="7"
@@ -151,6 +165,8 @@ def test_values_arrive_with_their_types() -> None:
         ("count", "1", "greater than or equal to 2"),
         ("kind", "xyz", "'lsc' or 'mzc'"),
         ("places", "[1,", "not JSON"),
+        ("places", "0, x", "valid number"),
+        ("places", "0,", "valid number"),
         ("places", '{"a": 1, "a": 2}', "twice"),
         ("strict", "perhaps", "boolean"),
         ("needed", "", "a value is wanted"),

@@ -257,6 +257,17 @@ def weigh(client: httpx.Client, page: httpx.Response, language: str) -> None:
     assert len(names) == len(set(names)), names
 
 
+@pytest.mark.parametrize(("language", "heading"), [("en", "Spindles"), ("zh", "主轴")])
+def test_methods_stand_under_a_heading_that_an_index_leads_to(
+    client: httpx.Client, language: str, heading: str
+) -> None:
+    page = client.get("/methods", params={"lang": language}).text
+    index = re.findall(r'<a href="#family-([a-z-]+)">([^<]+)</a>', page)
+    assert dict(index)["spindle"] == heading
+    assert dict(index)["shop"] == "shop"  # a family of a stranger has no other name
+    assert [name for name, _ in index] == re.findall(r'<section id="family-([a-z-]+)">', page)
+
+
 def test_theme_and_language_are_remembered(client: httpx.Client) -> None:
     assert 'data-theme="auto"' in client.get("/").text
     client.get("/?theme=dark&lang=zh")

@@ -21,6 +21,8 @@ from recore.method import Method
 
 PREFIX = "p."
 _RULE = re.compile(r"^-{3,}$")
+_COMMA = re.compile("[,\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}]")
+_WORDS = frozenset({"number", "integer", "string"})
 _ENTRY = re.compile(r"^(\*?\w+(?:\s*,\s*\w+)*)\s*:\s?(.*)$")
 
 
@@ -29,7 +31,7 @@ class Field:
     """One control of a form."""
 
     name: str
-    kind: str  # number, integer, text, choice, flag or json
+    kind: str  # number, integer, text, choice, flag, list or json
     unit: str = ""
     help: str = ""
     value: str = ""
@@ -116,7 +118,9 @@ def fields(
                 kind=kind,
                 unit=entry.get("unit", ""),
                 help=texts.get(name) or entry.get("description", ""),
-                value=given[name] if given is not None and name in given else shown(entry.get("default")),
+                value=_as_typed(
+                    kind, given[name] if given is not None and name in given else shown(entry.get("default"))
+                ),
                 required=required,
                 limits=_limits(resolved),
                 choices=("", *choices) if choices and (optional or required) else choices,
@@ -139,6 +143,8 @@ def _kind(entry: Mapping[str, Any], shared: Mapping[str, Any]) -> tuple[str, Map
         return "choice", {"enum": [entry["const"]]}, False
     if "enum" in entry:
         return "choice", entry, False
+    if entry.get("type") == "array" and entry.get("items", {}).get("type") in _WORDS:
+        return "list", entry, False
     kinds = {"number": "number", "integer": "integer", "boolean": "flag", "string": "text"}
     return kinds.get(entry.get("type", ""), "json"), entry, False
 
@@ -166,12 +172,24 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _as_typed(kind: str, text: str) -> str:
+    """A list as a person would type it ('0, 90'); where commas could not tell it apart it stays JSON."""
+    if kind != "list" or not text.startswith("["):
+        return text
+    try:
+        items = [shown(item) for item in jsonio.loads(text, where="value")]
+    except (BadInput, TypeError):
+        return text
+    plain = items and all(item.strip() == item != "" and not _COMMA.search(item) for item in items)
+    return ", ".join(items) if plain and not items[0].startswith("[") else text
+
+
 def parameters(
     tool: Method[..., Any], form: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     """What a submitted form says: checked parameters, the texts as typed, and errors by parameter name.
 
-    An empty control means the default. A number may carry a unit of the declared kind ('400 bar').
+    An empty control means the default. A list is typed with commas ('0, 90') or as JSON. A number may carry a unit of the declared kind ('400 bar').
     """
     typed = {
         name.removeprefix(PREFIX): values[-1].strip()
@@ -199,7 +217,9 @@ def value_of(kind: str, text: str) -> Any:
     """
     if kind == "flag":
         return {"true": True, "on": True, "false": False}.get(text.lower(), text)
-    if kind == "json":
+    if kind == "list" and text[:1] not in ("[", "{"):
+        return [item.strip() for item in _COMMA.split(text)]
+    if kind in ("json", "list"):
         return jsonio.loads(text, where="value")
     if kind in ("number", "integer") and re.fullmatch(r"[+-]?\d{1,15}", text):
         return int(text)

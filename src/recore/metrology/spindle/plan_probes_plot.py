@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_COLOURS = ("#1f5f8b", "#6aa5cc", "#b3402a", "#c98a2b", "#8a6fb0")
+_COLOURS = ("#1f5f8b", "#2f6b3c", "#b3402a", "#c98a2b", "#8a6fb0")
 _TOP = 20.0  # gain at which lines are cut off
 _ROTOR, _NEAR, _FAR = 1.0, 1.08, 1.65
 

@@ -62,6 +62,7 @@ def polar(motions: Sequence[Complexes], expanded: Sequence[Floats], names: Seque
     # U of a sum of independent harmonics at one angle: that of the real parts together
     bands = [float(np.sqrt((u**2).sum())) for u in expanded]
     largest = max(max(float(np.abs(w).max()) + b for w, b in zip(waves, bands, strict=True)), 1e-9)
+    place = f"deviation [nm], drawn on a circle of {_RING * largest:.3g} nm"
     colours = [_COLOURS.get(name, _INK) for name in names]
 
     def line(values: Floats, name: str, colour: str, *, dashed: bool) -> dict[str, Any]:
@@ -84,9 +85,9 @@ def polar(motions: Sequence[Complexes], expanded: Sequence[Floats], names: Seque
             "data": {"values": points},
             "mark": mark,
             "encoding": {
-                "x": {"field": "across", "type": "quantitative", "scale": scale, "title": "nm",
+                "x": {"field": "across", "type": "quantitative", "scale": scale, "title": f"x: {place}",
                       "axis": {"grid": False, "tickCount": 5}},
-                "y": {"field": "up", "type": "quantitative", "scale": scale, "title": "nm",
+                "y": {"field": "up", "type": "quantitative", "scale": scale, "title": f"y: {place}",
                       "axis": {"grid": False, "tickCount": 5}},
                 "order": {"field": "i"},
                 "tooltip": [{"field": "i", "title": "angle [deg]"}, {"field": "value", "title": f"{name} [nm]"}],
