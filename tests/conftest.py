@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import settings
 
-# a landing must not hang on the luck of a draw; at a desk every run looks somewhere new
-settings.register_profile("ci", derandomize=True)
+# a landing must not hang on the luck of a draw, and draws the same examples each time: half of them do; at a desk
+# every run looks somewhere new
+settings.register_profile("ci", derandomize=True, max_examples=50)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

@@ -101,6 +101,9 @@ def test_squareness_and_play_are_work_for_a_mechanic() -> None:
     assert result.best_route == "mechanical"
     assert {o["name"] for o in found["mechanical"]["operations"]} == {"align-axes", "scrape-guides"}
     assert any("no remedy in the control" in text for text in found["control"]["reasons"])
+    combined = [row for row in result.budget.to_pylist() if row["source"].startswith("combined")]
+    # two remedies were tried on the play: each has a budget of its own
+    assert len({row["result"] for row in combined}) == len(combined) == 3
 
 
 def test_a_value_that_straddles_its_limit_is_open() -> None:
@@ -171,7 +174,8 @@ def test_command_line(recore: Run, tmp_path: Path) -> None:
     )
     assert ended.status == 0
     assert ended.json["results"]["best_route"]["value"] == "control"
-    assert "combined" in (tmp_path / "o" / "budget.csv").read_text()
+    written = (tmp_path / "o" / "budget.csv").read_text()
+    assert "combined" in written and "Monte Carlo" in written
     (tmp_path / "findings.json").write_text('{"axis": "X", "finding": {"method": 3}}')
     assert (
         recore("run", "machine-tool.restore", tmp_path / "machine.json", tmp_path / "findings.json").status

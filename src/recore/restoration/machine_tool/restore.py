@@ -7,8 +7,11 @@ from datetime import date
 from math import hypot
 from typing import Annotated, Any
 
+import numpy as np
+from pydantic import Field
+
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
-from recore.metrology.budget import Contribution, budget_table
+from recore.metrology.budget import Contribution, budget_table, expanded_of_samples
 from recore.model.route import AcceptanceTest, Operation, Route
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
@@ -62,6 +65,8 @@ def restore(
     *,
     as_of: Day | None = None,
     rules: RuleSet | None = None,
+    trials: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000,
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1,
 ) -> MachineToolRoutes:
     """Work that a used machine tool needs, and what it will leave of each fault.
 
@@ -72,6 +77,7 @@ def restore(
         finding, which goes by the name of its evidence
     as_of : day on which the rule rows are read; None takes rows without an end
     rules : rule rows; None takes the shipped ones
+    trials, seed : of the Monte Carlo in the budget; 0 trials leave it out
 
     Returns
     -------
@@ -107,7 +113,7 @@ def restore(
         for f in faults
         if f.limit is not None
     )
-    planner = _Planner(known, machine, tests)
+    planner = _Planner(known, machine, tests, trials, seed)
     routes = [planner.kept(failing), planner.route("control", failing), planner.route("mechanical", failing)]
     flags = list(notes)
     if planner.used_assumptions:
@@ -130,7 +136,7 @@ def restore(
         routes=[_document(route) for route in routes],
         predictions=_predictions(planner.rows),
         acceptance=_acceptance(tests),
-        budget=budget_table(planner.lines),
+        budget=budget_table(planner.lines, planner.simulated),
         flags=tuple(flags),
         refusals=refusals,
         rows=[_shown(f) for f in faults],
@@ -193,8 +199,11 @@ _REMEDIES: dict[str, dict[str, tuple[str, ...]]] = {
 class _Planner:
     """Makes the routes of one machine and keeps the lines of its tables."""
 
-    def __init__(self, known: Known, machine: MachineTool, tests: tuple[AcceptanceTest, ...]) -> None:
-        self.known, self.machine, self.tests = known, machine, tests
+    def __init__(
+        self, known: Known, machine: MachineTool, tests: tuple[AcceptanceTest, ...], trials: int, seed: int
+    ) -> None:
+        self.known, self.machine, self.tests, self.trials, self.seed = known, machine, tests, trials, seed
+        self.simulated: dict[str, float] = {}
         self.rows: list[dict[str, Any]] = []
         self.lines: list[Contribution] = []
 
@@ -271,7 +280,15 @@ class _Planner:
                 "rule": row.rule_id,
             }
         )
-        label, share = f"{route}: {fault.axis}, {fault.result}", (high - low) / 12**0.5
+        label = f"{route}: {fault.axis}, {fault.result}, {row.params['operation']}"
+        share = (high - low) / 12**0.5
+        if self.trials:
+            # each prediction draws from a stream of its own, so that one more fault changes no other number
+            generator = np.random.default_rng([self.seed, len(self.simulated)])
+            drawn = generator.uniform(low, high, self.trials) * generator.normal(
+                fault.magnitude, fault.spread / 2, self.trials
+            )
+            self.simulated[label] = expanded_of_samples(drawn)
         unit = fault.size.unit
         self.lines += [
             Contribution(
