@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 _RUN = 4
 _CROWDED = 4.0
 _LOOKED_AT = 4096
+_OFF_GRID = 0.02
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -99,14 +100,17 @@ def step_of(values: Floats) -> float:
     Returns
     -------
     0 where more than half of the first 4,096 readings are distinct, because then the resolution is finer than what
-    they move through
+    they move through, and where the differences are no multiples of the least one: revolutions that repeat exactly
     """
     distinct = np.unique(values[:_LOOKED_AT])
     if len(distinct) < 2 or len(distinct) > len(values[:_LOOKED_AT]) / 2:
         return 0.0
     gaps = np.diff(distinct)
     # the same reading printed twice may differ in its last bit
-    return float(gaps[gaps > 1e-9 * float(np.ptp(distinct))].min())
+    gaps = gaps[gaps > 1e-9 * float(np.ptp(distinct))]
+    step = float(gaps.min())
+    multiples = gaps / step
+    return step if float(np.abs(multiples - np.rint(multiples)).max()) < _OFF_GRID else 0.0
 
 
 def is_coarse(step: float, scatter: float) -> bool:
