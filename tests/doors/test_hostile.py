@@ -75,7 +75,7 @@ def test_many_columns_end_soon(recore: Run, tmp_path: Path) -> None:
     assert ended.status == 2
     assert "at most 4096" in ended.err
     assert len(ended.err) < 500
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 40
 
 
 @pytest.mark.slow

