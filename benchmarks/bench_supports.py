@@ -82,7 +82,7 @@ e as (select {_PER_CYCLE} from d where id > 0 group by support, leg, id)
 
 def recore(log: Path) -> tuple[int, int, float]:
     from recore.evidence import Table, open_file
-    from recore.metrology.leg_pressure import support_cycles
+    from recore.metrology.leg_pressure.cycles import support_cycles
 
     global _table
     if _table is None:

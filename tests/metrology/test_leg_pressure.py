@@ -16,7 +16,7 @@ from leg_pressure_oracle import naive_cycles
 
 from recore.errors import BadInput
 from recore.evidence import Table, open_file
-from recore.metrology.leg_pressure import support_cycles
+from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.simulate.supports import Face, supports
 
 BEGIN = np.datetime64("2026-01-01T00:00:00", "us")

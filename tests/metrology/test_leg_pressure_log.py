@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from recore.errors import BadInput
 from recore.evidence import Table, open_file
-from recore.metrology import leg_pressure_kernel as kernel
-from recore.metrology import leg_pressure_log
-from recore.metrology.leg_pressure import support_cycles
-from recore.metrology.leg_pressure_log import one_each
+from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure import log as leg_pressure_log
+from recore.metrology.leg_pressure.cycles import support_cycles
+from recore.metrology.leg_pressure.rows import one_each
 
 BEGIN = np.datetime64("2026-01-01T00:00:00", "us")
 
@@ -123,7 +123,7 @@ class TestCuts:
     def test_batches(self, monkeypatch):
         table = spoilt(5)
         whole = found(table)
-        original = leg_pressure_log._stretches
+        original = leg_pressure_log.stretches
 
         monkeypatch.setattr(leg_pressure_log, "TASK_ROWS", (1, 700))
 
@@ -132,7 +132,7 @@ class TestCuts:
                 for k in range(0, len(ts), 37):
                     yield leg, ts[k : k + 37], p[k : k + 37], tick, rows[k : k + 37]
 
-        monkeypatch.setattr(leg_pressure_log, "_stretches", small)
+        monkeypatch.setattr(leg_pressure_log, "stretches", small)
         same(whole, found(table))
 
     def test_processes(self, tmp_path, monkeypatch):

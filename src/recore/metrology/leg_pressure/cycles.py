@@ -15,8 +15,8 @@ from recore.errors import BadInput
 from recore.evidence import Table
 from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
-from recore.metrology import leg_pressure_kernel as kernel
-from recore.metrology.leg_pressure_log import Log, read_log
+from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure.log import Log, read_log
 from recore.quantity import Quantity
 
 _INLINE = Inline()
@@ -269,6 +269,6 @@ def _flags(log: Log, gap_limit_s: float, partial: int) -> list[Note]:
 @support_cycles.plot
 def _draw(result: LegCycles) -> Any:
     """Pressures per support over all cycles, and the cycles of one support in time."""
-    from recore.metrology.leg_pressure_plot import draw
+    from recore.metrology.leg_pressure.cycles_plot import draw
 
     return draw(result.table, result.twap_mean, result.thresholds.yield_mpa, _PLOTTED)

@@ -1,0 +1,1 @@
+"""Machines at scale: telematics, live chunks, derived tables."""

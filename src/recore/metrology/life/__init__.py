@@ -1,0 +1,1 @@
+"""Life of components: distributions with censoring and covariates, remaining life from condition."""

@@ -1,0 +1,1 @@
+"""What a face of hydraulic supports went through: shears, faults, weighting, risk."""

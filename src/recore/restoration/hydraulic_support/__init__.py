@@ -1,0 +1,1 @@
+"""Hydraulic supports: what can be done about their components, and when."""
