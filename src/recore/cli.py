@@ -43,9 +43,17 @@ simulate_app = typer.Typer(
 )
 app.add_typer(simulate_app, name="simulate")
 
+# a run over more evidence than this keeps what it has done, to go on after a kill
+RESUMED_BYTES = 2**26
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
-On = Annotated[str, typer.Option("--on", help="Where work runs: inline or processes:N.", metavar="EXECUTOR")]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on", help="Where work runs: inline, processes:N or dask://HOST:PORT.", metavar="EXECUTOR"
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same files.")]
 Into = Annotated[Path, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
 More = Annotated[
@@ -148,25 +156,49 @@ def methods(json_: Json = False) -> None:
 @app.command()
 def run(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="Method id, or id@version.")],
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Evidence files.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Evidence: files, folders of tables, URLs of Parquet."),
+    ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="May be given often.")
     ] = None,
     json_: Json = False,
     out: Out = None,
     on: On = "inline",
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Go on where the same run was cut short (default: where the evidence is large).",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run one method on evidence files and print the finding."""
-    from recore.evidence import open_file
+    from recore.evidence.listing import open_words
     from recore.execute import executor
+    from recore.execute.kept import keeping
     from recore.registry import registry
 
     with redirect_stdout(sys.stderr):
         chosen = registry().get(method)
         given = _parameters(parameter or [], chosen.parameters_schema)
-        evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
+        with _progress("reading evidence") as progress:
+            evidence = []
+            for opened, number, total in open_words(files or []):
+                evidence.append(opened)
+                if progress is not None:
+                    progress(number / total, opened.name)
+        large = sum(item.size for item in evidence) >= RESUMED_BYTES
         with executor(on) as pool, _progress(f"{chosen.id}") as progress:
-            outcome = chosen.run(evidence, given, executor=pool, progress=progress)
+            if resume if resume is not None else large:
+                with keeping(pool, chosen.cache_key(evidence, given)) as kept:
+                    outcome = chosen.run(evidence, given, executor=kept, progress=progress)
+                    if kept.found:
+                        _say(f"recore: {kept.found} part(s) were done before and are taken over")
+            else:
+                outcome = chosen.run(evidence, given, executor=pool, progress=progress)
     if out is not None:
         _write_artifacts(outcome, out)
     if json_:

@@ -16,6 +16,8 @@ from recore.evidence.memory_table import check_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from recore.evidence.remote import Remote
+
 # the columns of a row group beyond this are streamed page by page instead of being fetched whole
 _LARGE_GROUP = 2**27
 _PAGE_BUFFER = 2**20
@@ -25,8 +27,12 @@ _PAGE_BUFFER = 2**20
 class ParquetSource:
     """A Parquet file; only its footer is read before a column is asked for."""
 
-    path: Path
+    path: Path | Remote
     name: str
+
+    def _bytes(self) -> Any:
+        """What Arrow reads: the path, or the stream of a remote file."""
+        return self.path if isinstance(self.path, Path) else self.path.open()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "name": self.name}
@@ -35,7 +41,7 @@ class ParquetSource:
     def _footer(self) -> Any:
         import pyarrow.parquet as pq
 
-        with self._readable(), pq.ParquetFile(self.path) as file:
+        with self._readable(), pq.ParquetFile(self._bytes()) as file:
             return file.metadata, file.schema_arrow
 
     @cached_property
@@ -54,7 +60,7 @@ class ParquetSource:
         names = [schema.names[column.position] for column in wanted]
         large = any(metadata.row_group(group).total_byte_size > _LARGE_GROUP for group in groups)
         buffering = {"buffer_size": _PAGE_BUFFER, "pre_buffer": False} if large else {}
-        with self._readable(), pq.ParquetFile(self.path, metadata=metadata, **buffering) as file:
+        with self._readable(), pq.ParquetFile(self._bytes(), metadata=metadata, **buffering) as file:
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(
@@ -83,7 +89,7 @@ class ParquetSource:
         import pyarrow.parquet as pq
 
         names = [self._footer[1].names[position] for position in positions]
-        with self._readable(), pq.ParquetFile(self.path) as file:
+        with self._readable(), pq.ParquetFile(self._bytes()) as file:
             return file.read(columns=names).select(names)
 
     def place(self, row: int) -> str:
@@ -95,6 +101,8 @@ class ParquetSource:
 
         try:
             yield
+        except BadInput:
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BadInput(
