@@ -193,11 +193,11 @@ def calibration(
 
     s = np.exp(-((time / scales) ** fit.shape - (entry / scales) ** fit.shape))
     edges = np.linspace(0.0, 1.0, 11)
-    filled: NDArray[Any] = np.histogram(s[failed], edges)[0].astype(np.float64)
+    filled: Any = np.histogram(s[failed], edges)[0].astype(np.float64)
     alive = s[~failed]
     if len(alive):
         low, high = edges[:-1][None, :], edges[1:][None, :]
-        share: NDArray[Any] = (np.clip(alive[:, None], low, high) - low) / np.maximum(alive[:, None], 1e-300)
-        filled = np.asarray(filled + share.sum(axis=0), np.float64)
+        share = (np.clip(alive[:, None], low, high) - low) / np.maximum(alive[:, None], 1e-300)
+        filled = filled + share.sum(axis=0)
     expected = len(time) / 10
     return float(chi2.sf(float(np.sum((filled - expected) ** 2 / expected)), 9))
