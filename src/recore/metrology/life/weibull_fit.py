@@ -154,8 +154,7 @@ def _uphill(curvature: Vector, gradient: Vector) -> Vector:
             np.linalg.cholesky(-curvature + bend * identity)
         except np.linalg.LinAlgError:
             continue
-        found: Vector = np.linalg.solve(-curvature + bend * identity, gradient)
-        return found
+        return np.asarray(np.linalg.solve(-curvature + bend * identity, gradient), np.float64)
     return gradient / float(np.abs(gradient).max())
 
 
