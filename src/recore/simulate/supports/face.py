@@ -97,8 +97,7 @@ class LongwallFace:
     def _samples(self, support: int, number: int, day: int) -> tuple[Numbers, NDArray[np.float32]]:
         """Times and pressures of a leg on one day as its transducer gives them."""
         face = self.longwall
-        # the legs of a support are sampled together
-        t = instants(np.random.default_rng([self.seed, _LOG, support, 0, day]), face, day)
+        t = instants(self._clock(support, day), face, day)
         rng = np.random.default_rng([self.seed, _LOG, support, number, day])
         p = self.leg(support, number).pressure(t)
         mine = [f for f in self.faults if f.support == support and f.leg == number]
@@ -174,7 +173,8 @@ class LongwallFace:
 
         support, leg, start, end, setting_mpa, final_mpa, yields, shear (the one in which the support was
         set), attempts, and `shown`: false where the log does not show the cycle as it was, for a gap at its
-        start or end, a transducer that is stuck or exchanged, or a leg that is not logged.
+        start or end, a transducer that is stuck or exchanged, a leg that is not logged, or a release so short
+        that it falls between two samples.
         """
         face = self.longwall
         keys = product(range(1, face.supports + 1), range(1, face.legs + 1))
@@ -199,6 +199,9 @@ class LongwallFace:
             elif spoilt.kind != "unit":
                 for edge in (start, end):
                     hidden |= (edge >= spoilt.begin - 60.0) & (edge < spoilt.end + 60.0)
+        # released before the start and after the end, for long enough that a sample tells
+        hidden |= ~self._sampled(support, np.append(np.nan, end[:-1]), start)
+        hidden |= ~self._sampled(support, end, np.append(start[1:], np.inf))
         attempts = 1 + (leg.strokes.reset_mpa > 0)
         k = np.flatnonzero(whole)
         return pa.table(
@@ -215,6 +218,22 @@ class LongwallFace:
                 "shown": ~hidden[k],
             }
         )
+
+    def _sampled(self, support: int, begin: Numbers, end: Numbers) -> NDArray[np.bool_]:
+        """Whether a support is sampled in each of the spans [begin, end)."""
+        face = self.longwall
+        if not face.jitter_s:
+            result: NDArray[np.bool_] = np.ceil(begin / face.interval_s - 1e-9) * face.interval_s < end
+            return result
+        before = np.zeros((2, len(begin)), np.int64)
+        for day in range(int(np.ceil(face.days))):
+            t = instants(self._clock(support, day), face, day)
+            before += np.searchsorted(t, [begin, end])
+        return before[1] > before[0]
+
+    def _clock(self, support: int, day: int) -> np.random.Generator:
+        """The legs of a support are sampled together."""
+        return np.random.default_rng([self.seed, _LOG, support, 0, day])
 
     def _utc(self, seconds: Any) -> pa.Array:
         ms = np.round(np.asarray(seconds, float) * 1e3).astype(np.int64) + self.epoch_ms
