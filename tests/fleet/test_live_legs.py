@@ -76,9 +76,7 @@ def cycles_of(stream):
 
 
 def of_leg_1(cycles):
-    return cycles.filter(
-        pc.and_(pc.equal(cycles["support"], 1), pc.equal(cycles["leg"], 1))
-    )
+    return cycles.filter(pc.and_(pc.equal(cycles["support"], 1), pc.equal(cycles["leg"], 1)))
 
 
 @settings(max_examples=15, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def listen(
     seconds: float | None = None,
     settings: Settings | None = None,
     checkpoint_s: float = CHECKPOINT_S,
+    stop: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Listen to a face, keep what comes and find its cycles.
 
@@ -34,6 +36,7 @@ def listen(
     seconds : how long; None: until the process is told to stop
     settings : thresholds of the cycles, and how late a sample may come
     checkpoint_s : time between two checkpoints
+    stop : when it is set, the stream ends as after `seconds`
 
     Returns
     -------
@@ -52,9 +55,12 @@ def listen(
     try:
         source = source_of(address, folder, inbox)
         source.start()
+        store.show()  # who waits for the stream sees that it listens
         until = None if seconds is None else time.monotonic() + seconds
         shown = saved = time.monotonic()
         while source.fault() is None and (until is None or time.monotonic() < until):
+            if stop is not None and stop.is_set():
+                break
             came = inbox.drained()
             if came:
                 telegrams += len(came)

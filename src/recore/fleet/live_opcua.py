@@ -159,10 +159,10 @@ class OpcUaSource:
                     seen.add(child.NodeId)
                     name = child.BrowseName.Name or ""
                     found = _LEG.fullmatch(name)
-                    if child.NodeClass_ == ua.NodeClass.Variable and found and support is not None:
+                    if child.NodeClass == ua.NodeClass.Variable and found and support is not None:
                         factor = await self._factor(client.get_node(child.NodeId))
                         legs[child.NodeId] = support, int(found[1]), factor
-                    elif child.NodeClass_ == ua.NodeClass.Object:
+                    elif child.NodeClass == ua.NodeClass.Object:
                         number = _SUPPORT.fullmatch(name)
                         below.append((client.get_node(child.NodeId), int(number[1]) if number else support))
             level = below
