@@ -126,12 +126,12 @@ def interpreted(  # type: ignore[no-untyped-def]
     """`advance` in the interpreter, on plain objects."""
     fields = _loaded(state[0])
     written: list[int] = [0, 0, 0]
-    told: tuple[int, int] = advance(
-        ts, p, tick, first, flush, [fields], rows, events, runs, written, tuple(limits), law
+    i, why = advance(
+        ts[first:].tolist(), p[first:].tolist(), tick, 0, flush, [fields], rows, events, runs, written, tuple(limits), law
     )
     _stored(fields, state[0])
     count[:] = written
-    return told
+    return first + i, why
 
 
 def _loaded(record: Any) -> SimpleNamespace:

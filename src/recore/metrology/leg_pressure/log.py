@@ -172,7 +172,7 @@ def _record(reader: Reader, whole: Segment, conflicts: int = 0) -> LegRecord:
             (kernel.RUN, whole.runs),
         )
     )
-    return LegRecord(rows, yields_of(events), runs_of(runs, whole.state), whole.state, conflicts)
+    return LegRecord(rows, yields_of(events, whole.state), runs_of(runs, whole.state), whole.state, conflicts)
 
 
 def _finished(records: Sequence[LegRecord]) -> None:

@@ -12,6 +12,8 @@ from recore.metrology.leg_pressure.leak import leak_rates
 
 # a set that holds no longer than this was an attempt
 ATTEMPT_US = kernel.MINUTE
+# so few steps in time tell nothing
+_FEW = 100
 # steps of a log at a fixed rate lie within two neighbouring octaves, but for this share
 UNEVEN = 0.1
 
@@ -31,7 +33,8 @@ YIELD = np.dtype(
 def event_driven(spacing: NDArray[np.int64]) -> bool:
     """Whether a leg is logged on change: its steps in time are of no one length."""
     neighbours = spacing[:-1] + spacing[1:]
-    return bool(neighbours.max() < (1 - UNEVEN) * spacing.sum())
+    steps = int(spacing.sum())
+    return steps >= _FEW and bool(neighbours.max() < (1 - UNEVEN) * steps)
 
 
 def runs_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
@@ -43,8 +46,10 @@ def runs_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate((written, run))
 
 
-def yields_of(written: NDArray[Any]) -> NDArray[Any]:
-    """Yield events in megapascals."""
+def yields_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
+    """Yield events of the complete cycles of a finished leg, in megapascals."""
+    if state["phase"][0] == kernel.SET:
+        written = written[written["start"] != state["row"]["start"][0]]
     events = np.empty(len(written), YIELD)
     for name in ("start", "opened", "reseated", "recovered"):
         events[name] = written[name]

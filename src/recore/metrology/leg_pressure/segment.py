@@ -73,19 +73,18 @@ class Reader:
         self.left -= len(ts) - at
         compiled = kernel.compiled() if self.left < 0 else None
         advance: Callable[..., tuple[int, int]] = compiled or kernel.interpreted
-        samples: tuple[Any, Any] = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
-        i, offset = (at, 0) if compiled else (0, at)
+        i = at
         while True:
             self.count[:] = 0
             i, why = advance(
-                *samples, tick, i, int(flush), segment.state, *self.written, self.count, tuple(self.limits), self.law
+                ts, p, tick, i, int(flush), segment.state, *self.written, self.count, tuple(self.limits), self.law
             )  # fmt: skip
             kept = (segment.cycles, segment.events, segment.runs)
             for into, written, number in zip(kept, self.written, self.count, strict=True):
                 if number:
                     into.append(written[:number].copy())
             if why != kernel.FULL:
-                return i + offset, why
+                return i, why
 
     def extend(self, segment: Segment, ts: Times, p: Whole, tick: int, at: int) -> tuple[int, int]:
         """Add samples to a segment, from `at` on, as far as they are in order."""
