@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure.log import LegRecord
+from recore.metrology.leg_pressure.records import ATTEMPT_US, cycles_of, event_driven, yields_of
 from recore.metrology.leg_pressure.rows import EARLIEST_US, LATEST_US, Pressures, Times
 from recore.metrology.leg_pressure.segment import Reader, Segment
 
@@ -63,6 +65,8 @@ class LegStream:
     _newest: int = kernel.NEVER
     _waiting: tuple[Times, Pressures] = (_NONE, _NOTHING)
     _recent: tuple[Times, Pressures] = (_NONE, _NOTHING)
+    _events: NDArray[Any] = field(default_factory=lambda: np.empty(0, kernel.EVENT))
+    _attempts: NDArray[Any] = field(default_factory=lambda: np.empty(0, kernel.CYCLE))
 
     def feed(self, ts: Times, p: Pressures, *, latest_us: int = LATEST_US) -> None:
         """Take a chunk of samples.
@@ -97,10 +101,11 @@ class LegStream:
         self._again(*old)
 
     def end(self) -> None:
-        """Read what still waits; what is not newer is late from now on."""
+        """The stream is over: read what still waits, and take the last sample as it stands."""
         waiting, self._waiting = self._waiting, (_NONE, _NOTHING)
         self._read(*waiting)
         self._newest += self.patience_us
+        self.reader.finish(self.segment)
 
     def _read(self, ts: Times, p: Pressures) -> None:
         """Give samples in the order of time to the kernel, one for each time."""
@@ -110,7 +115,7 @@ class LegStream:
         if (np.diff(ts) == 0).any():
             ts, p = self._one_each(ts, p)
         self.counts.samples += len(ts)
-        self.reader.run(ts, p, 1, 0, self.segment)
+        self.reader.run(ts, kernel.quantised(p), 1, 0, self.segment)
         self._recent = (
             np.concatenate((recent_ts, ts[-RECENT:]))[-RECENT:],
             np.concatenate((recent_p, p[-RECENT:]))[-RECENT:],
@@ -151,11 +156,28 @@ class LegStream:
                 return int(ts[-1]), float(p[-1])
         return None
 
-    def taken(self) -> NDArray[Any]:
-        """Cycles that came to their end since this was last asked for, as the kernel writes them."""
-        cycles = self.segment.cycles
-        self.segment.cycles = []
-        return np.concatenate(cycles) if cycles else np.empty(0, kernel.CYCLE)
+    def taken(self) -> LegRecord | None:
+        """Cycles that came to their end since this was last asked for, with their yield events."""
+        segment, state = self.segment, self.segment.state
+        assert state is not None
+        rows = np.concatenate([np.empty(0, kernel.CYCLE), *segment.cycles])
+        events = np.concatenate([self._events, *segment.events])
+        # runs of equal values are a matter of the whole record
+        segment.cycles, segment.events, segment.runs = [], [], []
+        whole = events["start"] <= (rows["start"][-1] if len(rows) else kernel.NEVER)
+        self._events = events[~whole]
+        if not len(rows):
+            return None
+        # a short set counts as an attempt of the cycle after it
+        before = self._attempts.copy()
+        before["yields"] = 0
+        yields = yields_of(events[whole], state)
+        every = np.concatenate((before, rows))
+        held = np.full(len(every), event_driven(state["spacing"][0]))
+        cycles = cycles_of(every, yields, np.zeros(1, np.int64), held)[len(before) :]
+        lasting = np.flatnonzero(every["last"] - every["start"] >= ATTEMPT_US)
+        self._attempts = every[lasting[-1] + 1 :] if lasting.size else every
+        return LegRecord(cycles, yields, np.empty(0, kernel.RUN), state.copy())
 
     def saved(self) -> dict[str, NDArray[Any]]:
         """All there is to know to go on later; `taken` first, for cycles are not in it."""
@@ -167,6 +189,8 @@ class LegStream:
             "waiting_p": self._waiting[1],
             "recent_ts": self._recent[0],
             "recent_p": self._recent[1],
+            "events": self._events,
+            "attempts": self._attempts,
         }
 
     @classmethod
@@ -177,4 +201,5 @@ class LegStream:
         stream.segment.state = saved["state"].copy()
         stream._waiting = saved["waiting_ts"], saved["waiting_p"]
         stream._recent = saved["recent_ts"], saved["recent_p"]
+        stream._events, stream._attempts = saved["events"], saved["attempts"]
         return stream

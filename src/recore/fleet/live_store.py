@@ -32,18 +32,27 @@ from recore.errors import BadInput
 from recore.fleet.live_legs import Counts, LegStream
 from recore.fleet.live_telegrams import SAMPLE, Samples
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.cycles import _cycle_table as cycle_table
 from recore.metrology.leg_pressure.kernel import Limits
-from recore.metrology.leg_pressure.log import LegRecord, Log, _finished
+from recore.metrology.leg_pressure.log import LegRecord, Log
+from recore.metrology.leg_pressure.records import RECORD, YIELD
 from recore.metrology.leg_pressure.rows import LATEST_US, Faults, Leg
 from recore.metrology.leg_pressure.segment import Reader
+from recore.metrology.leg_pressure.tables import cycle_table
 
 # a clock that runs ahead of the receiver's by more than this is wrong, µs
 AHEAD_US = 3600 * kernel.SECOND
 # a leg that is silent for this long while others speak, µs
-SILENT_US = 5 * kernel.MINUTE
+SILENT_US = 300 * kernel.SECOND
 MAX_LEGS = 20_000
-_FIELDS = ("waiting_ts", "waiting_p", "recent_ts", "recent_p")
+# what a stream saves of any length
+_FIELDS: dict[str, Any] = {
+    "waiting_ts": np.int64,
+    "waiting_p": np.float64,
+    "recent_ts": np.int64,
+    "recent_p": np.float64,
+    "events": kernel.EVENT,
+    "attempts": kernel.CYCLE,
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -141,7 +150,7 @@ class LiveStore:
                 where=str(self.folder),
                 right="give those, or another folder",
             )
-        if saved["state"].dtype != kernel.STATE:
+        if saved["state"].dtype != kernel.STATE or saved["attempts"].dtype != kernel.CYCLE:
             raise BadInput(
                 "the stream in this folder was begun by another version",
                 where=str(self.folder),
@@ -194,7 +203,7 @@ class LiveStore:
     def checkpoint(self) -> int:
         """Write log and cycles of the journal, and the state to go on from; the number of cycles written."""
         found = {leg: stream.taken() for leg, stream in sorted(self.legs.items())}
-        table = finished({leg: rows for leg, rows in found.items() if len(rows)}, self.legs)
+        table = table_of({leg: record for leg, record in found.items() if record is not None})
         if table.num_rows:
             _write(self._path("cycles", self.number), table)
         samples = np.fromfile(self._path("journal", self.number), SAMPLE)
@@ -219,11 +228,9 @@ class LiveStore:
             "state": np.concatenate([np.empty(0, kernel.STATE), *(s["state"] for s in streams)]),
             "counts": np.concatenate([np.empty((0, 7), np.int64), *(s["counts"] for s in streams)]),
         }
-        for name in _FIELDS:
+        for name, kind in _FIELDS.items():
             kept[f"{name}_n"] = np.array([len(s[name]) for s in streams], np.int64)
-            kept[name] = np.concatenate(
-                [np.empty(0, np.int64 if "ts" in name else np.float64), *(s[name] for s in streams)]
-            )
+            kept[name] = np.concatenate([np.empty(0, kind), *(s[name] for s in streams)])
         data = io.BytesIO()
         np.savez(data, **kept)  # type: ignore[arg-type]
         write_bytes(self.folder / "checkpoint.npz", data.getvalue())
@@ -261,7 +268,7 @@ class LiveStore:
     def table(self) -> pa.Table:
         """All cycles up to the last checkpoint, by support, leg and start."""
         parts = [pq.read_table(path) for path in sorted((self.folder / "cycles").glob("*.parquet"))]
-        whole = pa.concat_tables(parts) if parts else finished({}, {})
+        whole = pa.concat_tables(parts) if parts else table_of({})
         return whole.sort_by([("support", "ascending"), ("leg", "ascending"), ("start", "ascending")])
 
     def close(self) -> None:
@@ -280,16 +287,11 @@ class LiveStore:
         self._lock.close()
 
 
-def finished(found: dict[Leg, NDArray[Any]], streams: dict[Leg, LegStream]) -> pa.Table:
+def table_of(records: dict[Leg, LegRecord]) -> pa.Table:
     """Cycles of some legs as the table of `support.cycles`."""
-    records = {}
-    for leg, rows in found.items():
-        state = streams[leg].segment.state
-        assert state is not None
-        records[leg] = LegRecord(rows, state)
     if not records:
-        records[0, 0] = LegRecord(np.empty(0, kernel.CYCLE), kernel.new_state())
-    _finished(list(records.values()))
+        cycles, yields, runs = (np.empty(0, kind) for kind in (RECORD, YIELD, kernel.RUN))
+        records = {(0, 0): LegRecord(cycles, yields, runs, kernel.new_state())}
     return cycle_table(Log(records, Faults(), []))
 
 
