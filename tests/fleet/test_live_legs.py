@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +26,13 @@ from recore.simulate.supports import Longwall, LongwallFace
 
 SETTINGS = Settings(yield_mpa=42.0)
 FACE = Longwall(
-    supports=2, days=0.25, interval_s=10.0, low_s=(30.0, 50.0), faults=("none",), shear_min=(20.0, 30.0)
+    supports=2,
+    days=0.25,
+    interval_s=10.0,
+    low_s=(30.0, 50.0),
+    faults=("none",),
+    shear_min=(20.0, 30.0),
+    loading_mpa=(5.0, 7.0),
 )
 
 
@@ -55,6 +64,7 @@ def whole(samples):
     )
     cycles = support_cycles(Table.of(table), yield_mpa=42.0).table
     assert cycles.num_rows > 40
+    assert pc.sum(cycles["yield_events"]).as_py() > 40
     return cycles
 
 
@@ -171,6 +181,38 @@ def test_a_killed_store_loses_nothing_and_counts_nothing_twice(tmp_path, samples
     # the log that it kept gives the same in one batch
     logs = [Table.of(pq.read_table(path)) for path in sorted((tmp_path / "log").glob("*.parquet"))]
     assert support_cycles(*logs, yield_mpa=42.0).table.equals(whole)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from recore.fleet.live_store import LiveStore, Settings
+from recore.fleet.live_telegrams import SAMPLE
+folder = Path(sys.argv[1])
+store = LiveStore(folder / "live", Settings(yield_mpa=42.0))
+for k, part in enumerate(np.array_split(np.fromfile(folder / "samples.bin", SAMPLE), 20)):
+    store.add(part)
+    if k == 6:
+        store.checkpoint()
+    if k == 11:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_is_gone_on_with(tmp_path, samples, whole):
+    samples.tofile(tmp_path / "samples.bin")
+    ended = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False, timeout=120)
+    assert ended.returncode == -signal.SIGKILL
+    store = LiveStore(tmp_path / "live", SETTINGS)
+    for part in np.array_split(samples, 20)[11:]:  # the one that was kept, but not acknowledged, comes again
+        store.add(part)
+    for stream in store.legs.values():
+        stream.end()
+    store.checkpoint()
+    assert store.table().equals(whole)
+    assert store.counts().samples == len(samples)
+    store.abandon()
 
 
 def test_a_kill_inside_a_checkpoint_is_made_good(tmp_path, samples, whole):

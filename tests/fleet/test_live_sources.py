@@ -305,6 +305,8 @@ def test_a_face_over_opc_ua(tmp_path, server):
 
 
 def test_the_command(tmp_path, server):
+    for leg in (1, 2):
+        server[1](leg, 10, 250.0)
     app = typer.Typer()
     add(app)
     app.callback()(lambda: None)

@@ -72,7 +72,7 @@ class Leg:
         length = self.strokes.lower[k + 1] - self.strokes.set_at[k]
         # the neighbours' influence is felt for some time constants only
         near = int(np.searchsorted(age, length - 12 * self.neighbour_s))
-        p[near:] += self.neighbour[k] * np.exp((age[near:] - length) / self.neighbour_s)
+        p[near:] += self.neighbour[k] * np.exp(np.minimum(age[near:] - length, 0.0) / self.neighbour_s)
         if self.leak_per_s[k]:
             p -= self.leak_per_s[k] * age
         if self.lost[k]:
