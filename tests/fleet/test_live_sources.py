@@ -272,13 +272,13 @@ def server(loop):
         loop(legs[leg - 1].write_value(data))
 
     try:
-        yield port, tell
+        yield port, tell, made
     finally:
         loop(made.stop())
 
 
 def test_a_face_over_opc_ua(tmp_path, server):
-    port, tell = server
+    port, tell, _ = server
     inbox = Inbox()
     source = source_of(Address.of(f"opc.tcp://127.0.0.1:{port}/"), tmp_path, inbox)
     source.start()
@@ -302,6 +302,36 @@ def test_a_face_over_opc_ua(tmp_path, server):
     assert sorted(filter(None, (item.rejected for item in came))) == ["no pressure", "quality not good"]
     assert source.fault() is None
     assert source.dropped == 0
+
+
+def test_opc_ua_connects_again(tmp_path, server, loop, monkeypatch):
+    monkeypatch.setattr("recore.fleet.live_opcua._RETRY_S", (0.05, 0.05))
+    port, tell, made = server
+    inbox = Inbox(1)
+    source = source_of(Address.of(f"opc.tcp://127.0.0.1:{port}/"), tmp_path, inbox)
+    source.start()
+    try:
+        _until(lambda: source.dropped == 2)  # the inbox had room for one of three
+
+        async def cut():
+            for client in list(made.bserver.clients):
+                client.transport.abort()
+
+        loop(cut())
+        _until(lambda: source.reconnects >= 1)
+        _came(inbox, 1)
+        _until(lambda: source.dropped >= 4)
+        tell(1, 20, 33.0)
+        _until(lambda: any(33.0 in item.samples["p"] for item in inbox.drained()))
+    finally:
+        inbox.close()
+        source.stop()
+
+
+def test_an_opc_ua_server_without_legs_is_refused(tmp_path, server, monkeypatch):
+    monkeypatch.setattr("recore.fleet.live_opcua._DEPTH", 1)
+    with pytest.raises(BadInput, match="no variable Leg"):
+        listen(f"opc.tcp://127.0.0.1:{server[0]}", tmp_path, seconds=1)
 
 
 def test_the_command(tmp_path, server):
