@@ -50,7 +50,7 @@ def cycles_in(made, fault, leg=1):
 
 
 def test_the_seed_decides():
-    noisy = {"noise_mpa": 0.05, "spike_share": 1e-3, "faults": ("all",), "days": 0.3, "interval_s": 4.0}
+    noisy = {"noise_mpa": 0.05, "spike_share": 1e-3, "faults": ("all",), "days": 0.3, "interval_s": 10.0}
     assert log_of(face(3, **noisy)).equals(log_of(face(3, **noisy)))
     assert not log_of(face(3, **noisy)).equals(log_of(face(4, **noisy)))
 
@@ -60,14 +60,14 @@ def test_the_truth_is_what_a_clean_log_shows():
         2,
         break_loading_mpa=(7.0, 8.0),
         yield_spread=0.0,
-        legs=4,
+        legs=2,
         supports=1,
         interval_s=10.0,
         low_s=(20.0, 30.0),
     )
     true = made.cycles()
     found = support_cycles(Table.of(log_of(made)), yield_mpa=42.0).table
-    assert true.num_rows == found.num_rows > 50
+    assert true.num_rows == found.num_rows > 15
     assert pc.all(true["shown"]).as_py()
     for name, edge in (("start", 10.0), ("end", 10.0)):
         apart = (found[name].to_numpy() - true[name].to_numpy()) / np.timedelta64(1, "s")
@@ -75,7 +75,7 @@ def test_the_truth_is_what_a_clean_log_shows():
     for name, most in (("setting_mpa", 0.6), ("final_mpa", 0.8)):
         assert np.abs(found[name].to_numpy() - true[name].to_numpy()).max() < most
     yields = found["yield_events"].to_numpy(), true["yields"].to_numpy()
-    assert yields[1].sum() > 20
+    assert yields[1].sum() > 4
     assert np.mean(yields[0] == yields[1]) > 0.97
 
 
