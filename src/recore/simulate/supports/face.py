@@ -229,7 +229,8 @@ class LongwallFace:
         for day in range(int(np.ceil(face.days))):
             t = instants(self._clock(support, day), face, day)
             before += np.searchsorted(t, [begin, end])
-        return before[1] > before[0]
+        seen: NDArray[np.bool_] = before[1] > before[0]
+        return seen
 
     def _clock(self, support: int, day: int) -> np.random.Generator:
         """The legs of a support are sampled together."""
