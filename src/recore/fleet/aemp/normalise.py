@@ -1,0 +1,485 @@
+"""Shredded documents into readings: one row for each machine and moment, in one unit for each column.
+
+A machine is known by its PIN, else by make, model and serial number. What cannot be is told with its reason and left
+out: a time that is missing, before 2000 or in the future, a value that is no number or that no machine can have. An
+impossible meter reading takes the whole record with it; any other impossible value only itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recore.errors import visible
+from recore.fleet.aemp import kernel
+from recore.fleet.aemp import vocabulary as v
+from recore.fleet.aemp.shred import Shred
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # telematics of machines began about then; earlier is a clock's birthday
+AHEAD = timedelta(minutes=10)  # how far a clock may be ahead of ours
+TIME = pa.timestamp("us", tz="UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DURATION = re.compile(
+    r"P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z", re.I
+)
+
+
+class Machine(NamedTuple):
+    """Who a machine is."""
+
+    pin: str
+    make: str
+    model: str
+    serial: str
+
+    @property
+    def key(self) -> str:
+        """Text that tells machines apart; PINs are compared without case."""
+        if self.pin:
+            return f"pin:{self.pin.upper()}"
+        return f"serial:{self.make}|{self.model}|{self.serial}" if self.known else ""
+
+    @property
+    def known(self) -> bool:
+        return bool(self.pin or (self.make and self.model and self.serial))
+
+    def json(self) -> dict[str, str]:
+        return {name: text for name, text in self._asdict().items() if text}
+
+
+MACHINES = pa.schema([(name, pa.string()) for name in ("machine", "pin", "make", "model", "serial")])
+READINGS = pa.schema(
+    [("machine", pa.string()), ("ts", TIME), *((column, pa.float64()) for column in v.COLUMNS)]
+)
+EVENTS = pa.schema(
+    [
+        ("machine", pa.string()),
+        ("ts", TIME),
+        ("kind", pa.string()),
+        ("code", pa.string()),
+        ("description", pa.string()),
+        ("severity", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+
+
+@dataclass
+class Normalised:
+    """What documents said.
+
+    Parameters
+    ----------
+    machines, readings, events : tables with the schemas MACHINES, READINGS, EVENTS; readings hold only the columns
+        that occur
+    rejected : what was left out: file, machine, time, element, value, reason
+    """
+
+    machines: pa.Table
+    readings: pa.Table
+    events: pa.Table
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class _Part:
+    machine: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    columns: dict[str, NDArray[np.float64]]
+
+
+class Normaliser:
+    """Takes the shreds of many documents.
+
+    Parameters
+    ----------
+    now : times later than this are of the future
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._latest = _micros(now + AHEAD)
+        self._numbers: dict[str, int] = {}
+        self._machines: list[Machine] = []
+        self._seen: dict[tuple[bytes, ...], int] = {}
+        self._parts: list[_Part] = []
+        self._events: list[tuple[Any, ...]] = []
+        self.rejected: list[dict[str, Any]] = []
+
+    def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
+        """Take one document.
+
+        Parameters
+        ----------
+        where : its name, for what is rejected
+        asked : the machine that the request named; time-series documents need not repeat it
+        """
+        snapshot, whole = 0, asked if asked is not None else Machine("", "", "", "")
+        for shred in shreds:
+            codes = shred.rows[:, v.CODE_COLUMN]
+            for row in np.flatnonzero(codes == v.DOCUMENT):
+                values, states = _times(shred, np.array([row]))
+                snapshot = int(values[0]) if states[0] == kernel.GOOD else snapshot
+            if not whole.known:
+                for row in np.flatnonzero(codes == v.LINK):
+                    if not whole.known and shred.at(int(row), 0).lower() == "self":
+                        whole = from_path(shred.at(int(row), 1))
+            whole = self._shred(shred, snapshot, whole, where)
+
+    def _shred(self, shred: Shred, snapshot: int, whole: Machine, where: str) -> Machine:
+        rows = shred.rows
+        owner, whole = self._owners(shred, whole)
+        data = rows[:, v.CODE_COLUMN] > v.DOCUMENT
+        picked = np.flatnonzero(data)
+        if not len(picked):
+            return whole
+        machine = owner[rows[picked, v.EQUIPMENT_COLUMN]]
+        self._unknown(rows[picked[machine < 0], v.EQUIPMENT_COLUMN], shred, where)
+        picked, machine = picked[machine >= 0], machine[machine >= 0]
+        ts, states = _times(shred, picked)
+        missing = states == kernel.EMPTY
+        ts[missing] = snapshot
+        wrong = (states == kernel.ODD) | (ts < _micros(EARLIEST)) | (ts > self._latest)
+        self._wrong_times(shred, picked, machine, ts, states, wrong, snapshot, where)
+        picked, machine, ts = picked[~wrong], machine[~wrong], ts[~wrong]
+        codes = rows[picked, v.CODE_COLUMN]
+        self._columns(shred, picked, machine, ts, codes, where)
+        for element in v.ELEMENTS:
+            if element.event:
+                self._event_rows(shred, picked, machine, ts, codes == element.code, element.event)
+        return whole
+
+    def _columns(
+        self,
+        shred: Shred,
+        picked: NDArray[np.int64],
+        machine: NDArray[np.int32],
+        ts: NDArray[np.int64],
+        codes: NDArray[np.int64],
+        where: str,
+    ) -> None:
+        # records of this shred: machine and moment within one equipment
+        measured = np.isin(codes, [e.code for e in v.ELEMENTS if e.values])
+        equipment = shred.rows[picked, v.EQUIPMENT_COLUMN]
+        order = np.lexsort((ts[measured], equipment[measured]))
+        of = np.flatnonzero(measured)[order]
+        if not len(of):
+            return
+        first = np.ones(len(of), bool)
+        first[1:] = (equipment[of[1:]] != equipment[of[:-1]]) | (ts[of[1:]] != ts[of[:-1]])
+        record = np.full(len(picked), -1)
+        record[of] = np.cumsum(first) - 1
+        count = int(first.sum())
+        heads = of[first]
+        dead = np.zeros(count, bool)
+        columns: dict[str, NDArray[np.float64]] = {}
+        for element in v.ELEMENTS:
+            here = np.flatnonzero(codes == element.code) if element.values else np.empty(0, np.int64)
+            if not len(here):
+                continue
+            for value in element.values:
+                got, reasons = _values(shred, picked[here], value)
+                for i in np.flatnonzero(reasons > 0):
+                    at = here[i]
+                    fatal = value.column == "hours_h"
+                    if not (fatal and dead[record[at]]):
+                        self._reject(
+                            shred, where, machine[at], ts[at], element, shred.at(int(picked[at]), value.slot),
+                            _REASONS[reasons[i]],
+                        )
+                    if fatal:
+                        dead[record[at]] = True
+                told = np.flatnonzero(~np.isnan(got))
+                if len(told):
+                    column = columns.setdefault(value.column, np.full(count, np.nan))
+                    column[record[here[told[::-1]]]] = got[told[::-1]]  # of two the first stands
+        alive = ~dead & ~_all_nan(columns, count)
+        self._parts.append(
+            _Part(
+                machine[heads][alive].astype(np.int32),
+                ts[heads][alive],
+                {name: column[alive] for name, column in columns.items()},
+            )
+        )
+
+    def _owners(self, shred: Shred, whole: Machine) -> tuple[NDArray[np.int32], Machine]:
+        rows, text = shred.rows, shred.text
+        headers = rows[rows[:, v.CODE_COLUMN] == v.HEADER]
+        owner = np.full(int(rows[:, v.EQUIPMENT_COLUMN].max(initial=0)) + 1, -1, np.int32)
+        s = v.SLOT_COLUMN
+        for equipment, a, b, c, d, e, f, g, h in headers[:, [0, *range(s, s + 8)]].tolist():
+            key = (text[g:h], text[a:b], text[c:d], text[e:f])
+            if equipment == 0:
+                found = _machine(key)
+                whole = found if found.known else whole
+                continue
+            number = self._seen.get(key)
+            if number is None:
+                number = self._seen[key] = self._number(_machine(key))
+            owner[equipment] = number
+        if whole.known:
+            owner[0] = self._number(whole)
+        return owner, whole
+
+    def _number(self, machine: Machine) -> int:
+        if not machine.known:
+            return -1
+        number = self._numbers.setdefault(machine.key, len(self._machines))
+        if number == len(self._machines):
+            self._machines.append(machine)
+        return number
+
+    def _unknown(self, equipment: NDArray[np.int64], shred: Shred, where: str) -> None:
+        for number in np.unique(equipment):
+            said: dict[str, str] = {}
+            for row in np.flatnonzero(
+                (shred.rows[:, 0] == number) & (shred.rows[:, v.CODE_COLUMN] == v.HEADER)
+            ):
+                pin, make, model, serial = (shred.at(int(row), slot) for slot in (3, 0, 1, 2))
+                said = {k: t for k, t in zip(("pin", "make", "model", "serial"), (pin, make, model, serial), strict=True) if t}
+            self.rejected.append(
+                {
+                    "file": where,
+                    "machine": {name: visible(t)[:200] for name, t in said.items()},
+                    "equipment": int(number),
+                    "reason": "no identity: neither a PIN nor make, model and serial number",
+                }
+            )
+
+    def _wrong_times(
+        self,
+        shred: Shred,
+        picked: NDArray[np.int64],
+        machine: NDArray[np.int32],
+        ts: NDArray[np.int64],
+        states: NDArray[np.int8],
+        wrong: NDArray[np.bool_],
+        snapshot: int,
+        where: str,
+    ) -> None:
+        told: set[tuple[int, str]] = set()
+        for i in np.flatnonzero(wrong):
+            text = shred.at(int(picked[i]), -1)
+            equipment = int(shred.rows[picked[i], v.EQUIPMENT_COLUMN])
+            if (equipment, text) in told:
+                continue  # one record, one line
+            told.add((equipment, text))
+            if states[i] == kernel.EMPTY and not snapshot:
+                reason = "no time"
+            elif states[i] == kernel.ODD:
+                reason = "the time cannot be read"
+            elif ts[i] > self._latest:
+                reason = "a time in the future"
+            else:
+                reason = f"a time before {EARLIEST.year}"
+            self.rejected.append(
+                {
+                    "file": where,
+                    "machine": self._machines[machine[i]].json(),
+                    "time": visible(text)[:80],
+                    "reason": reason,
+                }
+            )
+
+    def _reject(
+        self, shred: Shred, where: str, machine: int, ts: int, element: v.Element, value: str, reason: str
+    ) -> None:
+        self.rejected.append(
+            {
+                "file": where,
+                "machine": self._machines[machine].json(),
+                "time": _iso(int(ts)),
+                "element": element.names[0],
+                "value": visible(value)[:80],
+                "reason": reason,
+            }
+        )
+
+    def _event_rows(
+        self,
+        shred: Shred,
+        picked: NDArray[np.int64],
+        machine: NDArray[np.int32],
+        ts: NDArray[np.int64],
+        chosen: NDArray[np.bool_],
+        kind: str,
+    ) -> None:
+        for i in np.flatnonzero(chosen):
+            row = int(picked[i])
+            texts = [visible(shred.at(row, slot)) for slot in range(v.SLOTS)]
+            code = texts[4] or texts[0] if kind == "input" else texts[0]
+            state = texts[2] or texts[0] if kind == "input" else texts[2]
+            self._events.append((int(machine[i]), int(ts[i]), kind, code, texts[1], state, texts[3]))
+
+    def finish(self) -> Normalised:
+        """Everything that was taken, each machine and moment once."""
+        keys = pa.array([m.key for m in self._machines], pa.string())
+        machines = pa.Table.from_arrays(
+            [keys, *(pa.array([m[i] or None for m in self._machines], pa.string()) for i in range(4))],
+            schema=MACHINES,
+        )
+        events = list(zip(*self._events, strict=True)) if self._events else [()] * 7
+        event_table = pa.Table.from_arrays(
+            [
+                keys.take(pa.array(events[0], pa.int64())),
+                pa.array(events[1], pa.int64()).cast(pa.timestamp("us")).cast(TIME),
+                *(pa.array(column, pa.string()) for column in events[2:]),
+            ],
+            schema=EVENTS,
+        )
+        return Normalised(machines, self._readings(keys), event_table, self.rejected)
+
+    def _readings(self, keys: pa.Array) -> pa.Table:
+        parts, self._parts = self._parts, []
+        machine = np.concatenate([np.empty(0, np.int32), *(p.machine for p in parts)])
+        ts = np.concatenate([np.empty(0, np.int64), *(p.ts for p in parts)])
+        order = np.lexsort((ts, machine))
+        first = np.ones(len(order), bool)
+        first[1:] = np.diff(machine[order]).astype(bool) | np.diff(ts[order]).astype(bool)
+        heads = order[first]
+        arrays = [
+            keys.take(pa.array(machine[heads])),
+            pa.array(ts[heads]).cast(pa.timestamp("us")).cast(TIME),
+        ]
+        names = ["machine", "ts"]
+        group = np.empty(len(order), np.int64)
+        group[order] = np.cumsum(first) - 1
+        for name in v.COLUMNS:
+            if not any(name in p.columns for p in parts):
+                continue
+            column, at = np.full(len(heads), np.nan), len(order)
+            for part in reversed(parts):  # of two values for one moment the first stands
+                at -= len(part.ts)
+                values = part.columns.get(name)
+                if values is not None:
+                    told = np.flatnonzero(~np.isnan(values))[::-1]
+                    column[group[at + told]] = values[told]
+            arrays.append(pa.array(column, mask=np.isnan(column)))
+            names.append(name)
+        return pa.Table.from_arrays(arrays, names=names)
+
+
+_REASONS = {1: "not a number", 2: "a value that no machine can have", 3: "an unknown unit"}
+
+
+def _values(
+    shred: Shred, rows: NDArray[np.int64], value: v.Value
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Values of a slot in the column's unit, and why some are not there."""
+    text = np.frombuffer(shred.text, np.uint8)
+    column = v.SLOT_COLUMN + 2 * value.slot
+    spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
+    got, states = kernel.numbers(text, spans)
+    reasons = np.zeros(len(rows), np.int8)
+    hours = np.zeros(len(rows), bool)
+    for i in np.flatnonzero(states == kernel.ODD):
+        got[i], hours[i] = _odd_number(shred.at(int(rows[i]), value.slot), value.kind)
+    reasons[(states == kernel.ODD) & np.isnan(got)] = 1
+    if value.kind and value.kind != "flag":
+        factor = _factors(shred, rows, value)
+        factor[hours] = 1.0  # an ISO 8601 duration carries its own unit
+        told = ~np.isnan(got)
+        reasons[told & np.isnan(factor)] = 3
+        got *= factor
+    with np.errstate(invalid="ignore"):
+        reasons[(got < value.lowest) | (got > value.highest)] = 2
+    got[reasons > 0] = np.nan
+    return got, reasons
+
+
+def _factors(shred: Shred, rows: NDArray[np.int64], value: v.Value) -> NDArray[np.float64]:
+    table = v.UNITS[value.kind]
+    slot = 4 if value.slot == 1 and value.kind == "volume" else 3
+    column = v.SLOT_COLUMN + 2 * slot
+    spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
+    hashes = kernel.words(np.frombuffer(shred.text, np.uint8), spans)
+    factors = np.ones(len(rows))
+    for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
+        if number:
+            factors[hashes == number] = _factor(shred.at(int(rows[place]), slot), table)
+    implied = shred.rows[rows, v.UNIT_COLUMN]
+    for number in np.unique(implied[(hashes == 0) & (implied > 0)]) if value.slot == 0 else ():
+        factors[(hashes == 0) & (implied == number)] = _factor(v.IMPLIED_WORD[int(number)], table)
+    return factors
+
+
+def _factor(word: str, table: dict[str, float]) -> float:
+    plain = word.strip().lower().replace("_", " ").replace("-", " ")
+    for text in (plain, plain.removesuffix("s"), plain.replace("s per ", " per "), plain.replace(" ", "").removesuffix("s")):
+        if text in table:
+            return table[text]
+    return float("nan")
+
+
+def _odd_number(text: str, kind: str) -> tuple[float, bool]:
+    """A number of unusual form, and whether it carries its own unit."""
+    if kind == "flag":
+        return {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}.get(text.lower(), float("nan")), False
+    if kind == "time" and (found := _DURATION.match(text)) and any(found.groups()):
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return days * 24 + hours + minutes / 60 + seconds / 3600, True
+    try:
+        return (float(text) if text.isascii() and "_" not in text else float("nan")), False
+    except ValueError:
+        return float("nan"), False
+
+
+def _times(shred: Shred, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    spans = np.ascontiguousarray(shred.rows[rows, v.TIME_COLUMN : v.TIME_COLUMN + 2])
+    values, states = kernel.times(np.frombuffer(shred.text, np.uint8), spans)
+    for i in np.flatnonzero(states == kernel.ODD):
+        if (moment := _odd_time(shred.at(int(rows[i]), -1))) is not None:
+            values[i], states[i] = moment, kernel.GOOD
+    return values, states
+
+
+def _odd_time(text: str) -> int | None:
+    if re.fullmatch(r"-?\d{1,14}", text):  # seconds or milliseconds since 1970, as some servers send
+        number = int(text)
+        return number * (1_000 if abs(number) >= 100_000_000_000 else 1_000_000)
+    try:
+        moment = datetime.fromisoformat(text)
+        return _micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.bool_]:
+    empty = np.ones(count, bool)
+    for column in columns.values():
+        empty &= np.isnan(column)
+    return empty
+
+
+def _machine(key: Sequence[bytes]) -> Machine:
+    texts = [visible(text.decode("utf-8", "replace")).strip()[:200] for text in key]
+    return Machine(*("" if text.lower() in v.NOTHING or not text.strip("0") else text for text in texts))
+
+
+def from_path(address: str) -> Machine:
+    """The machine that an address of the standard names, as in …/Equipment/ID/PIN/… or …/MakeModelSerial/M/M/S/…."""
+    from urllib.parse import unquote, urlsplit
+
+    parts = [unquote(part) for part in urlsplit(address).path.split("/")]
+    lower = [part.lower() for part in parts]
+    if "makemodelserial" in lower and len(parts) > (at := lower.index("makemodelserial")) + 3:
+        make, model, serial = (part.encode() for part in parts[at + 1 : at + 4])
+        return _machine((b"", make, model, serial))
+    for word in ("id", "pin", "vin"):
+        if word in lower and len(parts) > lower.index(word) + 1 and v.EQUIPMENT in lower:
+            return _machine((parts[lower.index(word) + 1].encode(), b"", b"", b""))
+    return Machine("", "", "", "")
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _iso(ts: int) -> str:
+    return (_EPOCH + timedelta(microseconds=ts)).strftime("%Y-%m-%dT%H:%M:%SZ")
