@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recore import __version__
+from recore import __version__, cli_fleet
 from recore.errors import BadInput, visible
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ simulate_app = typer.Typer(
     help="Seeded physics with known truth, to learn and to test on.", no_args_is_help=True
 )
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(cli_fleet.app, name="fleet")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
