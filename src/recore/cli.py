@@ -43,6 +43,7 @@ simulate_app = typer.Typer(
 )
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(cli_fleet.app, name="fleet")
+simulate_app.command("telematics")(cli_fleet.simulate_telematics)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
