@@ -43,7 +43,7 @@ def normalise(
     for number, path in enumerate(paths):
         if progress:
             progress(number / len(paths), f"reading {path.name}")
-        normaliser.document(read.read(path), path.name)
+        normaliser.file(path)
     for address in addresses:
         if client is None:
             from recore.fleet.aemp.client import Client

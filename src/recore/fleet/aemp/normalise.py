@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,6 +112,18 @@ class Normaliser:
         self._parts: list[_Part] = []
         self._events: list[tuple[Any, ...]] = []
         self.rejected: list[dict[str, Any]] = []
+
+    def file(self, path: Path) -> None:
+        """Take one file: by the fast scanner, and by the slow and sure one where that finds it out of the ordinary."""
+        from recore.fleet.aemp import read
+
+        marks = len(self._parts), len(self._events), len(self.rejected)
+        try:
+            self.document(read.scanned(path), path.name)
+        except read.NotPlain:
+            for taken, mark in zip((self._parts, self._events, self.rejected), marks, strict=True):
+                del taken[mark:]
+            self.document(read.read(path), path.name)
 
     def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
         """Take one document.
@@ -216,12 +229,12 @@ class Normaliser:
         for equipment, a, b, c, d, e, f, g, h in headers[:, [0, *range(s, s + 8)]].tolist():
             key = (text[g:h], text[a:b], text[c:d], text[e:f])
             if equipment == 0:
-                found = _machine(key)
+                found = _machine([shred.decoded(part) for part in key])
                 whole = found if found.known else whole
                 continue
             number = self._seen.get(key)
             if number is None:
-                number = self._seen[key] = self._number(_machine(key))
+                number = self._seen[key] = self._number(_machine([shred.decoded(part) for part in key]))
             owner[equipment] = number
         if whole.known:
             owner[0] = self._number(whole)
@@ -457,8 +470,8 @@ def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.
     return empty
 
 
-def _machine(key: Sequence[bytes]) -> Machine:
-    texts = [visible(text.decode("utf-8", "replace")).strip()[:200] for text in key]
+def _machine(key: Sequence[str]) -> Machine:
+    texts = [visible(text).strip()[:200] for text in key]
     return Machine(*("" if text.lower() in v.NOTHING or not text.strip("0") else text for text in texts))
 
 
@@ -469,11 +482,10 @@ def from_path(address: str) -> Machine:
     parts = [unquote(part) for part in urlsplit(address).path.split("/")]
     lower = [part.lower() for part in parts]
     if "makemodelserial" in lower and len(parts) > (at := lower.index("makemodelserial")) + 3:
-        make, model, serial = (part.encode() for part in parts[at + 1 : at + 4])
-        return _machine((b"", make, model, serial))
+        return _machine(["", *parts[at + 1 : at + 4]])
     for word in ("id", "pin", "vin"):
         if word in lower and len(parts) > lower.index(word) + 1 and v.EQUIPMENT in lower:
-            return _machine((parts[lower.index(word) + 1].encode(), b"", b"", b""))
+            return _machine([parts[lower.index(word) + 1], "", "", ""])
     return Machine("", "", "", "")
 
 

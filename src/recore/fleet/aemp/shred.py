@@ -11,8 +11,10 @@ import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from mmap import mmap
+from typing import Any, BinaryIO, Final, Literal
 from xml.parsers import expat
+from xml.sax.saxutils import unescape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +36,27 @@ class Shred:
 
     Parameters
     ----------
-    text : bytes that the rows point into
+    text : bytes that the rows point into, or a file in memory
     rows : int64, (rows, vocabulary.ROW)
+    raw : text is as the file has it, with references or escapes in it
     """
 
-    text: bytes
+    text: bytes | mmap
     rows: NDArray[np.int64]
+    raw: Literal["", "xml", "json"] = ""
 
     def at(self, row: int, slot: int) -> str:
         """Text of a slot of a row; slot -1 is the time."""
         start, end = self.rows[row, v.SLOT_COLUMN + 2 * slot : v.SLOT_COLUMN + 2 * slot + 2]
-        return self.text[start:end].decode("utf-8", "replace")
+        return self.decoded(self.text[start:end])
+
+    def decoded(self, text: bytes) -> str:
+        """A text of this document without its references or escapes."""
+        if self.raw == "xml" and b"&" in text:
+            return unescape(text.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"})
+        if self.raw == "json" and b"\\" in text:
+            return str(json.loads(b'"' + text + b'"'))
+        return text.decode("utf-8", "replace")
 
 
 class _Writer:
