@@ -40,10 +40,7 @@ def normalise(
     normaliser = Normaliser(now)
     addresses = [source for source in sources if is_address(source)]
     paths = read.files([Path(source) for source in sources if not is_address(source)])
-    for number, path in enumerate(paths):
-        if progress:
-            progress(number / len(paths), f"reading {path.name}")
-        normaliser.file(path)
+    normaliser.files(paths, progress)
     for address in addresses:
         if client is None:
             from recore.fleet.aemp.client import Client

@@ -8,7 +8,7 @@ impossible meter reading takes the whole record with it; any other impossible va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,17 +113,24 @@ class Normaliser:
         self._events: list[tuple[Any, ...]] = []
         self.rejected: list[dict[str, Any]] = []
 
-    def file(self, path: Path) -> None:
-        """Take one file: by the fast scanner, and by the slow and sure one where that finds it out of the ordinary."""
+    def files(self, paths: Sequence[Path], progress: Callable[[float, str], None] | None = None) -> None:
+        """Take files: by the fast scanner, and by the slow and sure one where that finds one out of the ordinary.
+
+        The next piece is scanned while this one is sorted.
+        """
         from recore.fleet.aemp import read
 
-        marks = len(self._parts), len(self._events), len(self.rejected)
-        try:
-            self.document(read.scanned(path), path.name)
-        except read.NotPlain:
-            for taken, mark in zip((self._parts, self._events, self.rejected), marks, strict=True):
-                del taken[mark:]
-            self.document(read.read(path), path.name)
+        with read.Ahead(paths) as ahead:
+            for number, (path, shreds) in enumerate(ahead.documents()):
+                if progress:
+                    progress(number / len(paths), f"reading {path.name}")
+                marks = len(self._parts), len(self._events), len(self.rejected)
+                try:
+                    self.document(shreds, path.name)
+                except read.NotPlain:
+                    for taken, mark in zip((self._parts, self._events, self.rejected), marks, strict=True):
+                        del taken[mark:]
+                    self.document(read.read(path), path.name)
 
     def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
         """Take one document.
@@ -378,6 +385,7 @@ class Normaliser:
         return pa.Table.from_arrays(arrays, names=names)
 
 
+_FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "on": 1.0, "off": 0.0, "running": 1.0, "stopped": 0.0}
 _REASONS = {1: "not a number", 2: "a value that no machine can have", 3: "an unknown unit"}
 
 
@@ -388,13 +396,15 @@ def _values(
     text = np.frombuffer(shred.text, np.uint8)
     column = v.SLOT_COLUMN + 2 * value.slot
     spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
+    if value.kind == "flag":
+        return _flags(shred, rows, value, spans)
     got, states = kernel.numbers(text, spans)
     reasons = np.zeros(len(rows), np.int8)
     hours = np.zeros(len(rows), bool)
     for i in np.flatnonzero(states == kernel.ODD):
         got[i], hours[i] = _odd_number(shred.at(int(rows[i]), value.slot), value.kind)
     reasons[(states == kernel.ODD) & np.isnan(got)] = 1
-    if value.kind and value.kind != "flag":
+    if value.kind:
         factor = _factors(shred, rows, value)
         factor[hours] = 1.0  # an ISO 8601 duration carries its own unit
         told = ~np.isnan(got)
@@ -403,6 +413,19 @@ def _values(
     with np.errstate(invalid="ignore"):
         reasons[(got < value.lowest) | (got > value.highest)] = 2
     got[reasons > 0] = np.nan
+    return got, reasons
+
+
+def _flags(
+    shred: Shred, rows: NDArray[np.int64], value: v.Value, spans: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    hashes = kernel.words(np.frombuffer(shred.text, np.uint8), spans)
+    got, reasons = np.full(len(rows), np.nan), np.zeros(len(rows), np.int8)
+    for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
+        if number:
+            meaning = _FLAGS.get(shred.at(int(rows[place]), value.slot).lower(), np.nan)
+            got[hashes == number] = meaning
+            reasons[hashes == number] = np.isnan(meaning)
     return got, reasons
 
 
@@ -432,8 +455,6 @@ def _factor(word: str, table: dict[str, float]) -> float:
 
 def _odd_number(text: str, kind: str) -> tuple[float, bool]:
     """A number of unusual form, and whether it carries its own unit."""
-    if kind == "flag":
-        return {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}.get(text.lower(), float("nan")), False
     if kind == "time" and (found := _DURATION.match(text)) and any(found.groups()):
         days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return days * 24 + hours + minutes / 60 + seconds / 3600, True

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import mmap
+import queue
 import re
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from recore.errors import BadInput
 from recore.fleet.aemp.shred import Shred, shreds
 
 SUFFIXES = (".xml", ".json", ".gz")
+AHEAD = 4  # pieces
 PIECE = 100_000  # rows of the scanner at a time
 _ENCODING = re.compile(rb"^<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
 UNPACKED = 8 << 30  # bytes of a packed file at most
@@ -66,6 +69,54 @@ class NotPlain(Exception):
     """The scanner leaves a document to the slow and sure readers."""
 
 
+class Ahead:
+    """Scans files in a thread of its own, a few pieces ahead of who asks for them."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._queue: queue.Queue[Shred | BaseException | None] = queue.Queue(AHEAD)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._scan, daemon=True)
+
+    def __enter__(self) -> Ahead:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        while self._thread.is_alive():
+            try:
+                self._queue.get(timeout=0.05)  # a full queue shall not hold the thread
+            except queue.Empty:
+                continue
+        self._thread.join()
+
+    def documents(self) -> Iterator[tuple[Path, Iterator[Shred]]]:
+        """Each file with its rows; the rows must be taken before the next file."""
+        for path in self._paths:
+            yield path, self._rows()
+
+    def _rows(self) -> Iterator[Shred]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _scan(self) -> None:
+        for path in self._paths:
+            last: BaseException | None = None
+            try:
+                for shred in scanned(path):
+                    self._queue.put(shred)
+                    if self._stop.is_set():
+                        return
+            except BaseException as error:
+                last = error  # told to who takes the rows, in their place
+            self._queue.put(last)
+            if self._stop.is_set():
+                return
+
+
 def scanned(path: Path) -> Iterator[Shred]:
     """The rows of a file, by the fast scanner.
 
@@ -75,20 +126,18 @@ def scanned(path: Path) -> Iterator[Shred]:
     """
     with path.open("rb") as file:
         head = file.read(4096)
-        if head.startswith(b"\x1f\x8b") or not head.lstrip().startswith((b"<", b"{", b"[")):
+        if head.lstrip()[:1] in (b"{", b"["):
+            raise NotPlain  # the standard library's scanner is fast enough
+        if head.startswith(b"\x1f\x8b") or not head.lstrip().startswith(b"<"):
             raise NotPlain
         if (said := _ENCODING.search(head[:200])) and said[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
             raise NotPlain
-        kind = "xml" if head.lstrip().startswith(b"<") else "json"
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            whole = np.frombuffer(text, np.uint8)
-            try:
-                yield from _pieces(text, whole, kind)
-            finally:
-                del whole
+        # rows point into it after this generator has ended; it is closed when the last of them is gone
+        text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    yield from _pieces(text, np.frombuffer(text, np.uint8))
 
 
-def _pieces(text: mmap.mmap, whole: Any, kind: Any) -> Iterator[Shred]:
+def _pieces(text: mmap.mmap, whole: Any) -> Iterator[Shred]:
     from recore.fleet.aemp.scan import DONE, ODD, Scanner
 
     scanner, status = Scanner(whole), -1
@@ -96,7 +145,7 @@ def _pieces(text: mmap.mmap, whole: Any, kind: Any) -> Iterator[Shred]:
         status, rows = scanner.next(PIECE)
         if status == ODD:
             raise NotPlain
-        yield Shred(text, rows, kind)
+        yield Shred(text, rows, "xml")
     if not scanner.only_ascii:
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
