@@ -1,5 +1,7 @@
 """Commands of `recore fleet`: telematics of machines."""
 
+# ruff: noqa: T201 - a command line prints
+
 from __future__ import annotations
 
 import json
@@ -37,7 +39,9 @@ def ingest(
     sources: Annotated[
         list[str], typer.Argument(metavar="URL|FILE...", help="Servers, files or folders of documents.")
     ],
-    format_: Annotated[str, typer.Option("--format", help="Of the documents: aemp (ISO/TS 15143-3).")] = "aemp",
+    format_: Annotated[
+        str, typer.Option("--format", help="Of the documents: aemp (ISO/TS 15143-3).")
+    ] = "aemp",
     database: DatabaseUrl = None,
     json_: AsJson = False,
 ) -> None:
@@ -54,11 +58,22 @@ def ingest(
     if json_:
         _print_json(document)
         return
-    print(f"{document['machines']} machines, {document['readings']} readings, {document['new_readings']} of them new")
+    print(
+        f"{document['machines']} machines, {document['readings']} readings, {document['new_readings']} of them new"
+    )
     for record in document["rejected"]:
         who = " ".join(record.get("machine", {}).values())
-        words = [record["file"], who, record.get("time", ""), record.get("element", ""), record.get("value", "")]
-        print(visible(f"rejected: {' '.join(word for word in words if word)}: {record['reason']}"), file=sys.stderr)
+        words = [
+            record["file"],
+            who,
+            record.get("time", ""),
+            record.get("element", ""),
+            record.get("value", ""),
+        ]
+        print(
+            visible(f"rejected: {' '.join(word for word in words if word)}: {record['reason']}"),
+            file=sys.stderr,
+        )
 
 
 @app.command()
@@ -108,7 +123,8 @@ def simulate_telematics(
     machines: Annotated[int, typer.Option("--machines", help="Machines of the fleet.")] = 50,
     days: Annotated[int, typer.Option("--days", help="Days of telematics, from 2025-01-01 on.")] = 365,
     cadence: Annotated[
-        str | None, typer.Option("--cadence", help="Hours between telegrams, or the least and the most: 0.2,72.")
+        str | None,
+        typer.Option("--cadence", help="Hours between telegrams, or the least and the most: 0.2,72."),
     ] = None,
     format_: Annotated[str, typer.Option("--format", help="xml, json, or both in turn.")] = "both",
     bad: Annotated[int, typer.Option("--bad", min=0, help="Records of each bad kind.")] = 3,
@@ -124,7 +140,11 @@ def simulate_telematics(
     from recore.simulate.telematics import Fleet, telegrams
     from recore.simulate.writing import filled
 
-    kinds: dict[str, tuple[aemp.DocumentFormat, ...]] = {"xml": ("xml",), "json": ("json",), "both": ("xml", "json")}
+    kinds: dict[str, tuple[aemp.DocumentFormat, ...]] = {
+        "xml": ("xml",),
+        "json": ("json",),
+        "both": ("xml", "json"),
+    }
     if format_ not in kinds:
         raise BadInput(f"{format_!r}", where="--format", right="xml, json or both is wanted")
     words = {"machines": str(machines), "days": str(days)} | ({"cadence_h": cadence} if cadence else {})

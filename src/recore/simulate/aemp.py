@@ -53,7 +53,9 @@ def elements(telegrams: Telegrams, row: int, *, every: bool = True) -> dict[str,
         return {"datetime": time, **values}
 
     made = {
-        "Location": at(Latitude=round(51 + machine % 97 / 100, 5), Longitude=round(7 + machine % 89 / 100, 5)),
+        "Location": at(
+            Latitude=round(51 + machine % 97 / 100, 5), Longitude=round(7 + machine % 89 / 100, 5)
+        ),
         "CumulativeOperatingHours": at(Hour=_duration(hours) if machine % 7 == 3 else hours),
         "FuelUsed": at(FuelUnits=volume, FuelConsumed=round(fuel / (GALLON if american else 1), 3)),
         "CumulativeIdleHours": at(Hour=idle),
@@ -86,7 +88,9 @@ def snapshot(
     rows : numbers of telegrams
     links : addresses by their relation (self, next, last)
     """
-    items = [(header(int(telegrams.machine[row])), elements(telegrams, int(row), every=every)) for row in rows]
+    items = [
+        (header(int(telegrams.machine[row])), elements(telegrams, int(row), every=every)) for row in rows
+    ]
     newest = moment(float(np.max(telegrams.t_h[rows]))) if len(rows) else moment(0)
     if kind == "json":
         document = {
@@ -144,7 +148,8 @@ def _xml(name: str, values: Values) -> str:
 
 def _xml_links(links: Values | None) -> str:
     return "".join(
-        f"<Links><rel>{escape(rel)}</rel><href>{escape(href)}</href></Links>" for rel, href in (links or {}).items()
+        f"<Links><rel>{escape(rel)}</rel><href>{escape(href)}</href></Links>"
+        for rel, href in (links or {}).items()
     )
 
 

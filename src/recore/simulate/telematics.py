@@ -88,29 +88,40 @@ def telegrams(seed: int, fleet: Fleet) -> Telegrams:
     seed : the same seed gives the same fleet
     """
     if len(fleet.cadence_h) not in (1, 2):
-        raise BadInput(f"{len(fleet.cadence_h)} cadences", where="cadence_h", right="one, or the least and the most")
+        raise BadInput(
+            f"{len(fleet.cadence_h)} cadences", where="cadence_h", right="one, or the least and the most"
+        )
     rng = np.random.default_rng(seed)
     count, end = fleet.machines, 24.0 * fleet.days
     daily = rng.uniform(2, 12, count)
     work = rng.random((count, fleet.days)) < rng.uniform(0.5, 0.95, count)[:, None]
     work = np.where(work, np.minimum(daily[:, None] * rng.uniform(0.5, 1.4, (count, fleet.days)), 23.0), 0.0)
     starts = rng.uniform(20, 15_000, count)
-    run = np.concatenate([np.zeros((count, 1)), np.cumsum(work, axis=1)], axis=1)  # hours run at each midnight
+    run = np.concatenate(
+        [np.zeros((count, 1)), np.cumsum(work, axis=1)], axis=1
+    )  # hours run at each midnight
     low, high = min(fleet.cadence_h), max(fleet.cadence_h)
     cadence = np.exp(rng.uniform(np.log(low), np.log(high), count))
     plan = _plan(rng, fleet, starts, run)
     parts: list[dict[str, NDArray[Any]]] = []
     for machine in range(count):
         t = np.arange(rng.uniform(0, cadence[machine]), end, cadence[machine])
-        t = np.unique(np.round((t + rng.normal(0, 0.02 * cadence[machine], len(t))).clip(0, end) * 3600) / 3600)
+        t = np.unique(
+            np.round((t + rng.normal(0, 0.02 * cadence[machine], len(t))).clip(0, end) * 3600) / 3600
+        )
         t = t[~_silence(rng, fleet, t, end, plan.get(machine, []))]
         worked = np.interp(t, np.arange(fleet.days + 1) * 24.0, run[machine])
         shown = starts[machine] + worked
         for change in plan.get(machine, []):
             later = t >= change.at
-            shown[later] = change.to + (worked[later] - np.interp(change.at, np.arange(fleet.days + 1) * 24.0, run[machine]))
+            shown[later] = change.to + (
+                worked[later] - np.interp(change.at, np.arange(fleet.days + 1) * 24.0, run[machine])
+            )
         step = rng.choice(fleet.rounding_h)
-        hours = np.floor((shown + rng.normal(0, fleet.noise_h, len(t)) if fleet.noise_h else shown) / step + 1e-9) * step
+        hours = (
+            np.floor((shown + rng.normal(0, fleet.noise_h, len(t)) if fleet.noise_h else shown) / step + 1e-9)
+            * step
+        )
         wrong = rng.random(len(t)) < fleet.wrong
         wrong &= ~_near(wrong, 3)
         for change in plan.get(machine, []):
@@ -123,7 +134,8 @@ def telegrams(seed: int, fleet: Fleet) -> Telegrams:
             {
                 "machine": np.full(len(t), machine),
                 "t": t,
-                "arrived": t + np.where(rng.random(len(t)) < fleet.late, rng.uniform(24, 24 * 20, len(t)), 0.0),
+                "arrived": t
+                + np.where(rng.random(len(t)) < fleet.late, rng.uniform(24, 24 * 20, len(t)), 0.0),
                 "hours": np.round(np.maximum(hours, 0), 4),
                 "idle": np.round(0.3 * total, 1),
                 "fuel": np.round(14.0 * total, 0),

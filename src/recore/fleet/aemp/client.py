@@ -93,7 +93,7 @@ class Client:
     def __init__(
         self,
         origin: str,
-        credentials: Credentials = Credentials(),  # noqa: B008 - frozen
+        credentials: Credentials = Credentials(),
         *,
         accept: str = "application/xml, application/json;q=0.9",
         pause_s: float = PAUSE_S,
@@ -126,7 +126,11 @@ class Client:
         self.close()
 
     def documents(
-        self, address: str, *, machine: Machine | None = None, progress: Callable[[float, str], None] | None = None
+        self,
+        address: str,
+        *,
+        machine: Machine | None = None,
+        progress: Callable[[float, str], None] | None = None,
     ) -> Iterator[Page]:
         """A document and all that its `next` links lead to, each once.
 
@@ -141,7 +145,9 @@ class Client:
             seen.add(address)
             if progress:
                 progress(1 - 1 / (1 + len(seen)), f"page {len(seen)}")
-            page = Page(_shown(address), machine, tuple(shreds(io.BytesIO(self._get(address)), _shown(address))))
+            page = Page(
+                _shown(address), machine, tuple(shreds(io.BytesIO(self._get(address)), _shown(address)))
+            )
             yield page
             following = page.link("next")
             address = urljoin(address, following) if following else ""
@@ -173,7 +179,9 @@ class Client:
                 address = urljoin(address, location)
                 continue
             if status != 200:
-                raise BadInput(f"the server answers {status}", where=_shown(address), right=_ADVICE.get(status, ""))
+                raise BadInput(
+                    f"the server answers {status}", where=_shown(address), right=_ADVICE.get(status, "")
+                )
             return data
         raise BadInput("redirected without end", where=_shown(address))
 
@@ -193,7 +201,11 @@ class Client:
     def _new_token(self) -> str:
         c = self._credentials
         address = c.token_url or f"{self._base}/token"
-        form = {"grant_type": "client_credentials", "client_id": c.client_id, "client_secret": c.client_secret}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": c.client_id,
+            "client_secret": c.client_secret,
+        }
         if c.scope:
             form["scope"] = c.scope
         status, _, data = self._send("POST", address, {"Accept": "application/json"}, form)
@@ -227,14 +239,22 @@ class Client:
                         asked = response.headers.get("Retry-After", "")
                         pause = min(float(asked), LONGEST_PAUSE_S) if asked.isdecimal() else pause
                     else:
-                        return response.status_code, response.headers.get("Location", ""), _body(response, address)
+                        return (
+                            response.status_code,
+                            response.headers.get("Location", ""),
+                            _body(response, address),
+                        )
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 trouble = type(error).__name__
-                if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.UnsupportedProtocol):
+                if not isinstance(error, httpx.TransportError) or isinstance(
+                    error, httpx.UnsupportedProtocol
+                ):
                     break
             if attempt < TRIES - 1:
                 time.sleep(pause)
-        raise BadInput(f"does not answer ({trouble})", where=_shown(address), right="check address and network")
+        raise BadInput(
+            f"does not answer ({trouble})", where=_shown(address), right="check address and network"
+        )
 
 
 _ADVICE = {
@@ -249,7 +269,9 @@ def _body(response: httpx.Response, address: str) -> bytes:
     for block in response.iter_bytes():
         data += block
         if len(data) > PAGE_BYTES:
-            raise BadInput(f"more than {PAGE_BYTES >> 20} MiB in one page", where=_shown(address), right="pages")
+            raise BadInput(
+                f"more than {PAGE_BYTES >> 20} MiB in one page", where=_shown(address), right="pages"
+            )
     return bytes(data)
 
 

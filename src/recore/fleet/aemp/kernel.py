@@ -60,7 +60,7 @@ def numbers(
 
 
 @_njit
-def _two(text: NDArray[np.uint8], at: int) -> int:
+def _two(text: NDArray[np.uint8], at: int) -> Any:
     a, b = np.int64(text[at]) - 48, np.int64(text[at + 1]) - 48
     return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else -1
 
@@ -97,7 +97,8 @@ def times(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> tuple[NDArray[np
         if day < 1 or day > longest:
             continue
         at += 19
-        fraction, weight, good = 0, 100_000, True
+        fraction: Any = 0
+        weight, good = 100_000, True
         if at < end and text[at] == 46:
             at += 1
             good = at < end and 48 <= text[at] <= 57

@@ -23,7 +23,9 @@ from recore.fleet.aemp import kernel
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.shred import Shred
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # telematics of machines began about then; earlier is a clock's birthday
+EARLIEST = datetime(
+    2000, 1, 1, tzinfo=UTC
+)  # telematics of machines began about then; earlier is a clock's birthday
 AHEAD = timedelta(minutes=10)  # how far a clock may be ahead of ours
 TIME = pa.timestamp("us", tz="UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,8 +130,7 @@ class Normaliser:
                 try:
                     self.document(shreds, path.name)
                 except read.NotPlain:
-                    for taken, mark in zip((self._parts, self._events, self.rejected), marks, strict=True):
-                        del taken[mark:]
+                    del self._parts[marks[0] :], self._events[marks[1] :], self.rejected[marks[2] :]
                     self.document(read.read(path), path.name)
 
     def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
@@ -210,7 +211,12 @@ class Normaliser:
                     fatal = value.column == "hours_h"
                     if not (fatal and dead[record[at]]):
                         self._reject(
-                            shred, where, machine[at], ts[at], element, shred.at(int(picked[at]), value.slot),
+                            shred,
+                            where,
+                            machine[at],
+                            ts[at],
+                            element,
+                            shred.at(int(picked[at]), value.slot),
                             _REASONS[reasons[i]],
                         )
                     if fatal:
@@ -262,7 +268,13 @@ class Normaliser:
                 (shred.rows[:, 0] == number) & (shred.rows[:, v.CODE_COLUMN] == v.HEADER)
             ):
                 pin, make, model, serial = (shred.at(int(row), slot) for slot in (3, 0, 1, 2))
-                said = {k: t for k, t in zip(("pin", "make", "model", "serial"), (pin, make, model, serial), strict=True) if t}
+                said = {
+                    k: t
+                    for k, t in zip(
+                        ("pin", "make", "model", "serial"), (pin, make, model, serial), strict=True
+                    )
+                    if t
+                }
             self.rejected.append(
                 {
                     "file": where,
@@ -385,7 +397,16 @@ class Normaliser:
         return pa.Table.from_arrays(arrays, names=names)
 
 
-_FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "on": 1.0, "off": 0.0, "running": 1.0, "stopped": 0.0}
+_FLAGS = {
+    "true": 1.0,
+    "false": 0.0,
+    "1": 1.0,
+    "0": 0.0,
+    "on": 1.0,
+    "off": 0.0,
+    "running": 1.0,
+    "stopped": 0.0,
+}
 _REASONS = {1: "not a number", 2: "a value that no machine can have", 3: "an unknown unit"}
 
 
@@ -447,7 +468,12 @@ def _factors(shred: Shred, rows: NDArray[np.int64], value: v.Value) -> NDArray[n
 
 def _factor(word: str, table: dict[str, float]) -> float:
     plain = word.strip().lower().replace("_", " ").replace("-", " ")
-    for text in (plain, plain.removesuffix("s"), plain.replace("s per ", " per "), plain.replace(" ", "").removesuffix("s")):
+    for text in (
+        plain,
+        plain.removesuffix("s"),
+        plain.replace("s per ", " per "),
+        plain.replace(" ", "").removesuffix("s"),
+    ):
         if text in table:
             return table[text]
     return float("nan")

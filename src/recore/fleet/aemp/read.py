@@ -36,7 +36,9 @@ def files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+            inside = [
+                p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)
+            ]
             inside = [p for p in inside if p.name != "truth.json"]
             if not inside:
                 raise BadInput("no document", where=str(path), right="a folder with .xml, .json or .gz files")
@@ -130,7 +132,11 @@ def scanned(path: Path) -> Iterator[Shred]:
             raise NotPlain  # the standard library's scanner is fast enough
         if head.startswith(b"\x1f\x8b") or not head.lstrip().startswith(b"<"):
             raise NotPlain
-        if (said := _ENCODING.search(head[:200])) and said[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
+        if (said := _ENCODING.search(head[:200])) and said[1].lower() not in (
+            b"utf-8",
+            b"us-ascii",
+            b"ascii",
+        ):
             raise NotPlain
         # rows point into it after this generator has ended; it is closed when the last of them is gone
         text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -30,7 +30,11 @@ def _hash(name: str) -> int:
 
 
 def _names() -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    rows = [(_hash(v.EQUIPMENT), _EQUIPMENT, 0, 0), (_hash("units"), _UNIT, 3, 0), (_hash("unit"), _UNIT, 3, 0)]
+    rows = [
+        (_hash(v.EQUIPMENT), _EQUIPMENT, 0, 0),
+        (_hash("units"), _UNIT, 3, 0),
+        (_hash("unit"), _UNIT, 3, 0),
+    ]
     rows += [(_hash(name), _TIME, -1, 0) for name in v.TIME_NAMES]
     rows += [(_hash(name), _DATUM, code, 0) for name, code in v.CODE.items()]
     rows += [(_hash(n), _LEAF, s, v.implied(n)) for n, s in v.SLOT.items() if n not in ("units", "unit")]
@@ -80,7 +84,7 @@ def _kind(key: Any, keys: NDArray[np.uint64]) -> int:
 
 
 @_njit
-def _name(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, Any]:
+def _name(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     """Where a name ends, and the hash of its local part without case."""
     state = np.uint64(14695981039346656037)
     while at < end:
@@ -98,14 +102,14 @@ def _name(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, Any]:
 
 
 @_njit
-def _space(text: NDArray[np.uint8], at: int, end: int) -> int:
+def _space(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     while at < end and (text[at] == 32 or text[at] == 10 or text[at] == 13 or text[at] == 9):
         at += 1
     return at
 
 
 @_njit
-def _reference(text: NDArray[np.uint8], at: int, end: int) -> bool:
+def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     """Whether & begins one of the references that need no DTD."""
     stop = at + 1
     while stop < end and stop - at < 10 and text[stop] != 59:
@@ -125,7 +129,7 @@ def _reference(text: NDArray[np.uint8], at: int, end: int) -> bool:
 
 
 @_njit
-def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: int, start: int, stop: int) -> bool:
+def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> bool:
     while start < stop and text[start] <= 32:
         start += 1
     while stop > start and text[stop - 1] <= 32:
@@ -145,8 +149,10 @@ def _xml(
     keys: NDArray[np.uint64],
     kinds: NDArray[np.int64],
 ) -> tuple[int, int]:
-    at, end, count = state[_AT], np.int64(len(text)), 0
-    following, equipment, depth = state[_NEXT], state[_EQ], state[_LEVEL]
+    at: Any = state[_AT]
+    depth: Any = state[_LEVEL]
+    end, count = np.int64(len(text)), 0
+    following, equipment = state[_NEXT], state[_EQ]
     row = np.zeros(rows.shape[1], np.int64)
     datum, leaf, unit, opened, high = np.int64(-1), np.int64(-2), np.int64(0), np.int64(0), np.uint8(0)
     seen_root, row_depth = state[_ROOT], np.int64(0)
@@ -158,9 +164,7 @@ def _xml(
             if c == 38:
                 if not _reference(text, at, end):
                     return ODD, count
-            elif c < 32 and c != 10 and c != 13 and c != 9:
-                return ODD, count
-            elif depth == 0 and c > 32:
+            elif (c < 32 and c != 10 and c != 13 and c != 9) or (depth == 0 and c > 32):
                 return ODD, count
             at += 1
         if at >= end:
@@ -235,7 +239,7 @@ def _xml(
             kind, number, implied = kinds[found, 0], kinds[found, 1], kinds[found, 2]
         stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = start, at, kind, number
         depth += 1
-        is_leaf = datum != -1 and (kind == _LEAF or kind == _TIME or kind == _UNIT)
+        is_leaf = datum != -1 and (kind >= _LEAF)
         takes = False
         if not is_leaf:
             if depth == 1:
@@ -308,6 +312,12 @@ def _xml(
         elif is_leaf:
             leaf, unit, opened = number, implied, at + 1
         at += 1
-    state[_AT], state[_NEXT], state[_EQ], state[_LEVEL], state[_ROOT] = at, following, equipment, depth, seen_root
+    state[_AT], state[_NEXT], state[_EQ], state[_LEVEL], state[_ROOT] = (
+        at,
+        following,
+        equipment,
+        depth,
+        seen_root,
+    )
     state[_HIGH] |= np.int64(high >> 7)
     return MORE, count

@@ -140,13 +140,17 @@ def _xml(stream: BinaryIO, head: bytes, where: str) -> Iterator[Shred]:
     parser.buffer_text = True
 
     def refuse(*_: Any) -> None:
-        raise BadInput("a DTD or an entity", where=where, right="plain elements; ISO/TS 15143-3 needs neither")
+        raise BadInput(
+            "a DTD or an entity", where=where, right="plain elements; ISO/TS 15143-3 needs neither"
+        )
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth, place, unit, words, length
         depth += 1
         if depth > DEPTH:
-            raise BadInput(f"elements more than {DEPTH} deep", where=where, right="a fleet, its equipment, values")
+            raise BadInput(
+                f"elements more than {DEPTH} deep", where=where, right="a fleet, its equipment, values"
+            )
         kind, number, implied = kinds[tag]
         if kind == "leaf" and out.row is not None:
             place, unit, words, length = number, implied, [], 0
@@ -221,7 +225,9 @@ def _attributes(out: _Writer, attributes: dict[str, str]) -> None:
 def _json(stream: BinaryIO, head: bytes, where: str) -> Shred:
     data = head + stream.read(JSON_BYTES - len(head) + 1)
     if len(data) > JSON_BYTES:
-        raise BadInput(f"more than {JSON_BYTES >> 20} MiB of JSON in one document", where=where, right="pages")
+        raise BadInput(
+            f"more than {JSON_BYTES >> 20} MiB of JSON in one document", where=where, right="pages"
+        )
     out = _Writer()
     decoder = json.JSONDecoder(parse_float=str, parse_int=str)
     try:

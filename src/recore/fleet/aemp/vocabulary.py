@@ -10,6 +10,8 @@ ISO/TS 15143-3:2020, clause 7 (paging links), clause 11 (data elements); public 
 Bobcat, Procore, Trackunit and Caterpillar for spellings (evidence level 3).
 """
 
+# ruff: noqa: SIM905 - lists of words read best as words
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -91,9 +93,7 @@ ELEMENTS = (
         (Value(0, "speed_max_kmh", 0, 500, "speed"),),
     ),
     _hours(17, "regeneration_h", "CumulativeActiveRegenerationHours", "ActiveRegenerationHours"),
-    _hours(
-        18, "idle_non_operating_h", "CumulativeIdleNonOperatingHours", "CumulativeNonProductiveIdleHours"
-    ),
+    _hours(18, "idle_non_operating_h", "CumulativeIdleNonOperatingHours", "CumulativeNonProductiveIdleHours"),
     Element(19, ("DigitalInputStatus", "DigitalInput", "SwitchStatus"), event="input"),
     Element(20, ("CautionCode", "Caution", "CautionMessage"), event="caution"),
     Element(21, ("FaultCode", "Fault", "DiagnosticTroubleCode"), event="fault"),
@@ -103,7 +103,15 @@ COLUMNS = {value.column: value for element in ELEMENTS for value in element.valu
 
 # unit words, without case and final s: factor to the column's unit
 UNITS: dict[str, dict[str, float]] = {
-    "time": {"hour": 1, "h": 1, "hr": 1, "minute": 1 / 60, "min": 1 / 60, "second": 1 / 3600, "sec": 1 / 3600},
+    "time": {
+        "hour": 1,
+        "h": 1,
+        "hr": 1,
+        "minute": 1 / 60,
+        "min": 1 / 60,
+        "second": 1 / 3600,
+        "sec": 1 / 3600,
+    },
     "volume": {
         "litre": 1,
         "liter": 1,

@@ -7,6 +7,7 @@ wrong reading explains are left out; what stays are breaks that need somebody's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,28 +63,34 @@ def in_hours(r: Readings) -> tuple[Readings, int]:
     """
     if not (r.h[1:] > min(UNITS) / 2 * (r.h[:-1] + r.tolerance)).any():
         return r, 0
-    h, turned, last = r.h.copy(), 0, 0
+    h, turned, last, unit = r.h.copy(), 0, 0, 1.0
     count = len(h)
     for i in range(1, count):
         if fits(r.t[last], h[last], r.t[i], h[i], r.tolerance):
-            last = i
+            last, unit = i, 1.0
             continue
-        for unit in UNITS:
-            if not fits(r.t[last], h[last], r.t[i], r.h[i] / unit, r.tolerance):
-                continue
-            ahead = range(i, min(i + LOOK, count - 1))
-            steps = [(r.t[k + 1] - r.t[k], r.h[k + 1] - r.h[k]) for k in ahead]
-            if not steps or any(rise > wide * (1 + RISE) + r.tolerance or rise < -r.tolerance for wide, rise in steps):
-                h[i] = r.h[i] / unit
-                turned += 1
-                last = i
-            break
+        fitting = [one for one in UNITS if fits(r.t[last], h[last], r.t[i], r.h[i] / one, r.tolerance)]
+        # the unit of the reading before is kept over a change of the meter
+        candidates = fitting or ([unit] if unit > 1 and last == i - 1 else [])
+        if candidates and _impossible(r, i):
+            unit, last = candidates[0], i
+            h[i] = r.h[i] / unit
+            turned += 1
         # a reading that is off stays for the runs to judge; the line goes on from the last good one
-        if last != i and all(
+        elif all(
             fits(r.t[k], h[k], r.t[k + 1], h[k + 1], r.tolerance) for k in range(i, min(i + SHORT, count - 1))
         ):
-            last = i
+            last, unit = i, 1.0
     return Readings(r.t, h, r.tolerance), turned
+
+
+def _impossible(r: Readings, i: int) -> bool:
+    """Whether readings from here on, as sent, are no hours: too fast, or back on the line; or there are none."""
+    ahead = range(i, min(i + LOOK, len(r.h) - 1))
+    steps = [(r.t[k + 1] - r.t[k], r.h[k + 1] - r.h[k]) for k in ahead]
+    return not steps or any(
+        rise > wide * (1 + RISE) + r.tolerance or rise < -r.tolerance for wide, rise in steps
+    )
 
 
 def breaks(r: Readings) -> tuple[list[Break], list[int], list[int]]:
@@ -97,10 +104,7 @@ def breaks(r: Readings) -> tuple[list[Break], list[int], list[int]]:
     runs = _without_slips(runs, r, wrong)
     runs = _without_repeats(runs, r, wrong)
     returning = _returning(runs, r)
-    found = [
-        Break(a[-1], b[0], number in returning)
-        for number, (a, b) in enumerate(zip(runs, runs[1:], strict=False))
-    ]
+    found = [Break(a[-1], b[0], number in returning) for number, (a, b) in enumerate(pairwise(runs))]
     return found, wrong, open_ends
 
 

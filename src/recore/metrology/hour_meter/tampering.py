@@ -111,7 +111,10 @@ def tampering(
     events += _hidden_halves(events, machine, t_h, hours, tolerance)
     events = _paired(events)
     return Found(
-        tuple(sorted(events, key=lambda e: (e.machine, e.after))), tuple(sorted(wrong)), tuple(untold), other_unit
+        tuple(sorted(events, key=lambda e: (e.machine, e.after))),
+        tuple(sorted(wrong)),
+        tuple(untold),
+        other_unit,
     )
 
 
@@ -160,7 +163,9 @@ def _exchanged(events: list[Event], t: Floats, tolerance: float) -> list[Event]:
     pairs = []
     for i in range(len(events)):
         near = order[
-            np.searchsorted(sorted_t0, t0[i] - longest) : np.searchsorted(sorted_t0, t1[i] + SAME_VISIT_H, "right")
+            np.searchsorted(sorted_t0, t0[i] - longest) : np.searchsorted(
+                sorted_t0, t1[i] + SAME_VISIT_H, "right"
+            )
         ]
         near = near[(near > i) & (who[near] != who[i]) & (t1[near] + SAME_VISIT_H >= t0[i])]
         there, back = b[i] - a[near], b[near] - a[i]
@@ -175,7 +180,9 @@ def _exchanged(events: list[Event], t: Floats, tolerance: float) -> list[Event]:
         taken |= {i, k}
         first, second = events[i], events[k]
         events[i] = replace(first, kind="swap", partner=second.before, confidence=max(first.confidence, 0.98))
-        events[k] = replace(second, kind="swap", partner=first.before, confidence=max(second.confidence, 0.98))
+        events[k] = replace(
+            second, kind="swap", partner=first.before, confidence=max(second.confidence, 0.98)
+        )
     return events
 
 
@@ -203,10 +210,21 @@ def _hidden_halves(
             own = np.flatnonzero(machine == machine[i])
             rates = np.diff(h[own]) / np.maximum(np.diff(t[own]), 1e-9)
             step = i - own[0]
-            if (int(machine[i]), i) in busy or rates[step] < STANDS_OUT * np.delete(rates, step).max(initial=0):
+            if (int(machine[i]), i) in busy or rates[step] < STANDS_OUT * np.delete(rates, step).max(
+                initial=0
+            ):
                 continue
             found.append(
-                Event(int(machine[i]), "swap", i, i + 1, float(h[i]), float(h[i + 1]), event.before, event.confidence)
+                Event(
+                    int(machine[i]),
+                    "swap",
+                    i,
+                    i + 1,
+                    float(h[i]),
+                    float(h[i + 1]),
+                    event.before,
+                    event.confidence,
+                )
             )
             busy.add((int(machine[i]), i))
             break
@@ -217,6 +235,8 @@ def _paired(events: list[Event]) -> list[Event]:
     """A rollback whose other half was hidden is a swap too."""
     halves = {e.partner: e for e in events if e.partner >= 0}
     return [
-        replace(e, kind="swap", partner=halves[e.before].before) if e.kind == "rollback" and e.before in halves else e
+        replace(e, kind="swap", partner=halves[e.before].before)
+        if e.kind == "rollback" and e.before in halves
+        else e
         for e in events
     ]
