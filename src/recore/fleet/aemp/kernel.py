@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import numba
@@ -9,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 F = TypeVar("F")
+_DECIMAL = re.compile(rb"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})\Z")
+_MOMENT = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?\Z")
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 GOOD, EMPTY, ODD = 0, 1, 2  # ODD: not of the usual form; Python looks at it again
 
 
@@ -17,11 +23,66 @@ def _njit(function: F) -> F:
     return made  # type: ignore[no-any-return]
 
 
-@_njit
+class _Work:
+    """What was read without the compiled kernels; compiling them takes seconds, which pays for many values only."""
+
+    done = 0
+    enough = 300_000
+
+    @classmethod
+    def compiled(cls, values: int) -> bool:
+        cls.done += values
+        return cls.done > cls.enough
+
+
 def numbers(
     text: NDArray[np.uint8], spans: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Decimal numbers, correctly rounded: up to 2**53 times or through a power of ten that a double holds exactly."""
+    """Decimal numbers, correctly rounded; GOOD, EMPTY or ODD for each."""
+    if _Work.compiled(len(spans)):
+        return fast_numbers(text, spans)
+    values, states = np.full(len(spans), np.nan), np.empty(len(spans), np.int8)
+    for i, (start, end) in enumerate(spans.tolist()):
+        word = text[start:end].tobytes()
+        states[i] = GOOD if _DECIMAL.match(word) else ODD if word else EMPTY
+        if states[i] == GOOD:
+            values[i] = float(word)
+    return values, states
+
+
+def times(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Times of the form 2026-01-31T12:00:00[.5][Z|+01:00] as µs since 1970; GOOD, EMPTY or ODD for each."""
+    if _Work.compiled(len(spans)):
+        return fast_times(text, spans)
+    values, states = np.zeros(len(spans), np.int64), np.empty(len(spans), np.int8)
+    known: dict[bytes, int] = {}
+    for i, (start, end) in enumerate(spans.tolist()):
+        word = text[start:end].tobytes()
+        if word and word not in known and _MOMENT.match(word):
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(word.decode())
+                known[word] = (
+                    (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+                ) // _MICROSECOND
+        states[i] = GOOD if word in known else ODD if word else EMPTY
+        values[i] = known.get(word, 0)
+    return values, states
+
+
+def words(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each text that is the same for the same text without case; 0 for none."""
+    if _Work.compiled(len(spans)):
+        return fast_words(text, spans)
+    known: dict[bytes, int] = {b"": 0}
+    texts = (text[start:end].tobytes().lower() for start, end in spans.tolist())
+    return np.array([known.setdefault(word, len(known)) for word in texts], np.int64)
+
+
+@_njit
+def fast_numbers(
+    text: NDArray[np.uint8], spans: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """`numbers`, compiled: up to 2**53 times or through a power of ten that a double holds exactly."""
     powers = 10.0 ** np.arange(23)
     values = np.empty(len(spans))
     states = np.empty(len(spans), np.int8)
@@ -66,8 +127,10 @@ def _two(text: NDArray[np.uint8], at: int) -> Any:
 
 
 @_njit
-def times(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Times of the form 2026-01-31T12:00:00[.5][Z|+01:00] as µs since 1970; one without a zone is UTC."""
+def fast_times(
+    text: NDArray[np.uint8], spans: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """`times`, compiled; one without a zone is UTC."""
     values = np.zeros(len(spans), np.int64)
     states = np.empty(len(spans), np.int8)
     for i in range(len(spans)):
@@ -132,8 +195,8 @@ def times(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> tuple[NDArray[np
 
 
 @_njit
-def words(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A number for each text that is the same for the same text without case (64-bit FNV-1a); 0 for none."""
+def fast_words(text: NDArray[np.uint8], spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`words`, compiled (64-bit FNV-1a)."""
     values = np.zeros(len(spans), np.int64)
     for i in range(len(spans)):
         if spans[i, 0] >= spans[i, 1]:

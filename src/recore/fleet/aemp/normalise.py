@@ -7,7 +7,6 @@ impossible meter reading takes the whole record with it; any other impossible va
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,16 +21,13 @@ from recore.errors import visible
 from recore.fleet.aemp import kernel
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.shred import Shred
+from recore.fleet.aemp.values import EPOCH, REASONS, micros, times, values
 
 EARLIEST = datetime(
     2000, 1, 1, tzinfo=UTC
 )  # telematics of machines began about then; earlier is a clock's birthday
 AHEAD = timedelta(minutes=10)  # how far a clock may be ahead of ours
 TIME = pa.timestamp("us", tz="UTC")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DURATION = re.compile(
-    r"P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z", re.I
-)
 
 
 class Machine(NamedTuple):
@@ -107,7 +103,7 @@ class Normaliser:
     """
 
     def __init__(self, now: datetime) -> None:
-        self._latest = _micros(now + AHEAD)
+        self._latest = micros(now + AHEAD)
         self._numbers: dict[str, int] = {}
         self._machines: list[Machine] = []
         self._seen: dict[tuple[bytes, ...], int] = {}
@@ -145,7 +141,7 @@ class Normaliser:
         for shred in shreds:
             codes = shred.rows[:, v.CODE_COLUMN]
             for row in np.flatnonzero(codes == v.DOCUMENT):
-                values, states = _times(shred, np.array([row]))
+                values, states = times(shred, np.array([row]))
                 snapshot = int(values[0]) if states[0] == kernel.GOOD else snapshot
             if not whole.known:
                 for row in np.flatnonzero(codes == v.LINK):
@@ -163,10 +159,10 @@ class Normaliser:
         machine = owner[rows[picked, v.EQUIPMENT_COLUMN]]
         self._unknown(rows[picked[machine < 0], v.EQUIPMENT_COLUMN], shred, where)
         picked, machine = picked[machine >= 0], machine[machine >= 0]
-        ts, states = _times(shred, picked)
+        ts, states = times(shred, picked)
         missing = states == kernel.EMPTY
         ts[missing] = snapshot
-        wrong = (states == kernel.ODD) | (ts < _micros(EARLIEST)) | (ts > self._latest)
+        wrong = (states == kernel.ODD) | (ts < micros(EARLIEST)) | (ts > self._latest)
         self._wrong_times(shred, picked, machine, ts, states, wrong, snapshot, where)
         picked, machine, ts = picked[~wrong], machine[~wrong], ts[~wrong]
         codes = rows[picked, v.CODE_COLUMN]
@@ -205,7 +201,7 @@ class Normaliser:
             if not len(here):
                 continue
             for value in element.values:
-                got, reasons = _values(shred, picked[here], value)
+                got, reasons = values(shred, picked[here], value)
                 for i in np.flatnonzero(reasons > 0):
                     at = here[i]
                     fatal = value.column == "hours_h"
@@ -217,7 +213,7 @@ class Normaliser:
                             ts[at],
                             element,
                             shred.at(int(picked[at]), value.slot),
-                            _REASONS[reasons[i]],
+                            REASONS[reasons[i]],
                         )
                     if fatal:
                         dead[record[at]] = True
@@ -397,119 +393,6 @@ class Normaliser:
         return pa.Table.from_arrays(arrays, names=names)
 
 
-_FLAGS = {
-    "true": 1.0,
-    "false": 0.0,
-    "1": 1.0,
-    "0": 0.0,
-    "on": 1.0,
-    "off": 0.0,
-    "running": 1.0,
-    "stopped": 0.0,
-}
-_REASONS = {1: "not a number", 2: "a value that no machine can have", 3: "an unknown unit"}
-
-
-def _values(
-    shred: Shred, rows: NDArray[np.int64], value: v.Value
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Values of a slot in the column's unit, and why some are not there."""
-    text = np.frombuffer(shred.text, np.uint8)
-    column = v.SLOT_COLUMN + 2 * value.slot
-    spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
-    if value.kind == "flag":
-        return _flags(shred, rows, value, spans)
-    got, states = kernel.numbers(text, spans)
-    reasons = np.zeros(len(rows), np.int8)
-    hours = np.zeros(len(rows), bool)
-    for i in np.flatnonzero(states == kernel.ODD):
-        got[i], hours[i] = _odd_number(shred.at(int(rows[i]), value.slot), value.kind)
-    reasons[(states == kernel.ODD) & np.isnan(got)] = 1
-    if value.kind:
-        factor = _factors(shred, rows, value)
-        factor[hours] = 1.0  # an ISO 8601 duration carries its own unit
-        told = ~np.isnan(got)
-        reasons[told & np.isnan(factor)] = 3
-        got *= factor
-    with np.errstate(invalid="ignore"):
-        reasons[(got < value.lowest) | (got > value.highest)] = 2
-    got[reasons > 0] = np.nan
-    return got, reasons
-
-
-def _flags(
-    shred: Shred, rows: NDArray[np.int64], value: v.Value, spans: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    hashes = kernel.words(np.frombuffer(shred.text, np.uint8), spans)
-    got, reasons = np.full(len(rows), np.nan), np.zeros(len(rows), np.int8)
-    for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
-        if number:
-            meaning = _FLAGS.get(shred.at(int(rows[place]), value.slot).lower(), np.nan)
-            got[hashes == number] = meaning
-            reasons[hashes == number] = np.isnan(meaning)
-    return got, reasons
-
-
-def _factors(shred: Shred, rows: NDArray[np.int64], value: v.Value) -> NDArray[np.float64]:
-    table = v.UNITS[value.kind]
-    slot = 4 if value.slot == 1 and value.kind == "volume" else 3
-    column = v.SLOT_COLUMN + 2 * slot
-    spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
-    hashes = kernel.words(np.frombuffer(shred.text, np.uint8), spans)
-    factors = np.ones(len(rows))
-    for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
-        if number:
-            factors[hashes == number] = _factor(shred.at(int(rows[place]), slot), table)
-    implied = shred.rows[rows, v.UNIT_COLUMN]
-    for number in np.unique(implied[(hashes == 0) & (implied > 0)]) if value.slot == 0 else ():
-        factors[(hashes == 0) & (implied == number)] = _factor(v.IMPLIED_WORD[int(number)], table)
-    return factors
-
-
-def _factor(word: str, table: dict[str, float]) -> float:
-    plain = word.strip().lower().replace("_", " ").replace("-", " ")
-    for text in (
-        plain,
-        plain.removesuffix("s"),
-        plain.replace("s per ", " per "),
-        plain.replace(" ", "").removesuffix("s"),
-    ):
-        if text in table:
-            return table[text]
-    return float("nan")
-
-
-def _odd_number(text: str, kind: str) -> tuple[float, bool]:
-    """A number of unusual form, and whether it carries its own unit."""
-    if kind == "time" and (found := _DURATION.match(text)) and any(found.groups()):
-        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-        return days * 24 + hours + minutes / 60 + seconds / 3600, True
-    try:
-        return (float(text) if text.isascii() and "_" not in text else float("nan")), False
-    except ValueError:
-        return float("nan"), False
-
-
-def _times(shred: Shred, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    spans = np.ascontiguousarray(shred.rows[rows, v.TIME_COLUMN : v.TIME_COLUMN + 2])
-    values, states = kernel.times(np.frombuffer(shred.text, np.uint8), spans)
-    for i in np.flatnonzero(states == kernel.ODD):
-        if (moment := _odd_time(shred.at(int(rows[i]), -1))) is not None:
-            values[i], states[i] = moment, kernel.GOOD
-    return values, states
-
-
-def _odd_time(text: str) -> int | None:
-    if re.fullmatch(r"-?\d{1,14}", text):  # seconds or milliseconds since 1970, as some servers send
-        number = int(text)
-        return number * (1_000 if abs(number) >= 100_000_000_000 else 1_000_000)
-    try:
-        moment = datetime.fromisoformat(text)
-        return _micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
-
-
 def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.bool_]:
     empty = np.ones(count, bool)
     for column in columns.values():
@@ -536,9 +419,5 @@ def from_path(address: str) -> Machine:
     return Machine("", "", "", "")
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def _iso(ts: int) -> str:
-    return (_EPOCH + timedelta(microseconds=ts)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + timedelta(microseconds=ts)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,6 +20,7 @@ from recore.fleet.aemp.shred import Shred, shreds
 
 SUFFIXES = (".xml", ".json", ".gz")
 AHEAD = 4  # pieces
+SCANNED_FROM = 24 << 20  # bytes in all
 PIECE = 100_000  # rows of the scanner at a time
 _ENCODING = re.compile(rb"^<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
 UNPACKED = 8 << 30  # bytes of a packed file at most
@@ -76,6 +77,8 @@ class Ahead:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
+        # compiling the scanner takes seconds, in which expat reads some files
+        self._fast = sum(path.stat().st_size for path in paths) >= SCANNED_FROM
         self._queue: queue.Queue[Shred | BaseException | None] = queue.Queue(AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._scan, daemon=True)
@@ -108,7 +111,7 @@ class Ahead:
         for path in self._paths:
             last: BaseException | None = None
             try:
-                for shred in scanned(path):
+                for shred in scanned(path) if self._fast else read(path):
                     self._queue.put(shred)
                     if self._stop.is_set():
                         return

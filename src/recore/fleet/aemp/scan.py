@@ -129,7 +129,7 @@ def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
 
 
 @_njit
-def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> bool:
+def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> Any:
     while start < stop and text[start] <= 32:
         start += 1
     while stop > start and text[stop - 1] <= 32:

@@ -139,7 +139,7 @@ def _xml(stream: BinaryIO, head: bytes, where: str) -> Iterator[Shred]:
     parser = expat.ParserCreate()
     parser.buffer_text = True
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any) -> int:
         raise BadInput(
             "a DTD or an entity", where=where, right="plain elements; ISO/TS 15143-3 needs neither"
         )

@@ -178,9 +178,9 @@ _SLOT_NAMES: dict[int, list[str]] = {
     2: "Altitude CodeSeverity Severity SerialNumber State Status Value".split(),
     3: (
         "FuelUnits FuelUnit OdometerUnits PayloadUnits WeightUnit WeightUnits SpeedUnits AltitudeUnits HourUnits "
-        "FuelTankCapacityUnits DEFTankCapacityUnits Units Unit CodeSource Source PIN VIN"
+        "Units Unit CodeSource Source PIN VIN"
     ).split(),
-    4: "EngineNumber InputNumber SwitchNumber Number EquipmentID".split(),
+    4: "EngineNumber InputNumber SwitchNumber Number EquipmentID FuelTankCapacityUnits DEFTankCapacityUnits".split(),
 }
 _IMPLIED_NAMES = {
     "minute": "minute",

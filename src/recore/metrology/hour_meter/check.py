@@ -84,7 +84,9 @@ def hour_meter(
     if len(names) == 1:
         shown, at_least = _hours(hours, found)
     return HourMeter(
-        *(Quantity(kinds.count(kind), "1") for kind in ("rollback", "reset", "swap")),
+        Quantity(kinds.count("rollback"), "1"),
+        Quantity(kinds.count("reset"), "1"),
+        Quantity(kinds.count("swap"), "1"),
         Quantity(len(found.wrong), "1"),
         shown,
         at_least,

@@ -145,7 +145,7 @@ def _confidence(r: Readings, one: Break, start: int, witnesses: Mapping[str, Flo
             continue
         # a counter that goes on shows that the controller is the same; one that falls with it, that it is another
         doubt *= 0.5 if second >= first else 0.8
-    return round(1 - doubt, 3)
+    return round(1 - float(doubt), 3)
 
 
 def _exchanged(events: list[Event], t: Floats, tolerance: float) -> list[Event]:
