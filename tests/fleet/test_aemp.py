@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
@@ -323,6 +323,7 @@ def test_the_scanner_and_expat_read_the_same(most: int) -> None:
 PLAIN = fleet(EVERY).encode()
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(0, len(PLAIN) - 1), st.binary(max_size=3), st.integers(0, 4))
 def test_a_damaged_document_is_read_as_expat_reads_it_or_left_to_it(at: int, put: bytes, gone: int) -> None:
     data = PLAIN[:at] + put + PLAIN[at + gone :]
@@ -339,6 +340,7 @@ def test_a_damaged_document_is_read_as_expat_reads_it_or_left_to_it(at: int, put
     assert rows == wanted
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.floats(0, 1e9), st.integers(0, 9))
 def test_numbers_are_rounded_as_python_rounds_them(value: float, places: int) -> None:
     text = f"{value:.{places}f}".encode()
@@ -347,6 +349,7 @@ def test_numbers_are_rounded_as_python_rounds_them(value: float, places: int) ->
         assert states[0] == kernel.ODD or got[0] == float(text)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1)))
 def test_times_are_read_as_python_reads_them(moment: datetime) -> None:
     text = moment.isoformat().encode() + b"Z"

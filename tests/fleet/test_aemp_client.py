@@ -15,7 +15,7 @@ from recore.fleet.aemp.normalise import Machine, Normaliser
 from recore.simulate.aemp_server import Server
 from recore.simulate.telematics import START, Fleet, Telegrams, telegrams
 
-SECRET = "s3cret-of-the-fleet"  # noqa: S105 - of a simulated server
+SECRET = "s3cret-of-the-fleet"
 ME = Credentials("recore", SECRET)
 
 
@@ -56,7 +56,10 @@ def test_no_token_no_fleet(fleet: Telegrams) -> None:
         address = server.address + "/Fleet/1"
         with pytest.raises(BadInput, match="401"), Client(address) as client:
             list(client.documents(address))
-        with pytest.raises(BadInput, match="no token") as told, Client(address, Credentials("recore", "wrong-one")) as client:
+        with (
+            pytest.raises(BadInput, match="no token") as told,
+            Client(address, Credentials("recore", "wrong-one")) as client,
+        ):
             list(client.documents(address))
         assert "wrong-one" not in str(told.value)
         assert "wrong-one" not in repr(Credentials("recore", "wrong-one"))

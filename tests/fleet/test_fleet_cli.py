@@ -13,7 +13,21 @@ def test_a_simulated_fleet_is_taken_in_once_and_its_tampering_found(
     recore: Callable[..., Any], tmp_path: Path, derived_url: str
 ) -> None:
     folder = tmp_path / "fleet"
-    made = recore("simulate", "telematics", "--seed", 4, "--machines", 30, "--days", 90, "--out", folder, "-p", "tampered=0.6", "--json")
+    made = recore(
+        "simulate",
+        "telematics",
+        "--seed",
+        4,
+        "--machines",
+        30,
+        "--days",
+        90,
+        "--out",
+        folder,
+        "-p",
+        "tampered=0.6",
+        "--json",
+    )
     assert made.status == 0, made.err
     truth = json.loads((folder / "truth.json").read_text())
     first = recore("fleet", "ingest", folder, "--format", "aemp", "--database", derived_url, "--json")
@@ -22,12 +36,22 @@ def test_a_simulated_fleet_is_taken_in_once_and_its_tampering_found(
     assert first.json["new_readings"] == truth["readings"]
     assert len(first.json["rejected"]) == truth["rejected"]
     assert all(record["reason"] for record in first.json["rejected"])
-    again = recore("fleet", "ingest", folder / "bad.xml", *sorted(folder.glob("*.json"))[:20], "--database", derived_url, "--json")
+    again = recore(
+        "fleet",
+        "ingest",
+        folder / "bad.xml",
+        *sorted(folder.glob("*.json"))[:20],
+        "--database",
+        derived_url,
+        "--json",
+    )
     assert (again.json["new_readings"], again.json["readings"]) == (0, truth["readings"])
     found = recore("fleet", "rollback", "--database", derived_url, "--json")
     assert found.status == 0, found.err
     with (folder / "events.csv").open() as file:
-        wanted = {(row["pin"] or row["serial"], row["kind"], row["from"], row["to"]) for row in csv.DictReader(file)}
+        wanted = {
+            (row["pin"] or row["serial"], row["kind"], row["from"], row["to"]) for row in csv.DictReader(file)
+        }
     got = {
         (e["machine"].get("pin") or e["machine"]["serial"], e["kind"], e["from"], e["to"])
         for e in found.json["events"]
@@ -40,7 +64,20 @@ def test_a_simulated_fleet_is_taken_in_once_and_its_tampering_found(
 
 
 def test_words_of_ingest(recore: Callable[..., Any], tmp_path: Path) -> None:
-    recore("simulate", "telematics", "--seed", 1, "--machines", 3, "--days", 5, "--out", tmp_path / "f", "--format", "xml")
+    recore(
+        "simulate",
+        "telematics",
+        "--seed",
+        1,
+        "--machines",
+        3,
+        "--days",
+        5,
+        "--out",
+        tmp_path / "f",
+        "--format",
+        "xml",
+    )
     done = recore("fleet", "ingest", tmp_path / "f")
     assert "3 machines" in done.out
     assert "rejected: bad.xml" in done.err

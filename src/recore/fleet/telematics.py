@@ -20,16 +20,13 @@ WITNESSES = ("fuel_l", "idle_h", "distance_km")
 Progress = Callable[[float, str], None]
 
 
-def normalise(
-    sources: Sequence[str], *, now: datetime, client: Any = None, progress: Progress | None = None
-) -> Normalised:
+def normalise(sources: Sequence[str], *, now: datetime, progress: Progress | None = None) -> Normalised:
     """Read documents of ISO/TS 15143-3 from files, folders and servers.
 
     Parameters
     ----------
     sources : names of files or folders, or addresses with http or https
     now : times later than this are of the future
-    client : an `aemp.client.Client` for the addresses; one from the environment where not given
 
     Raises
     ------
@@ -42,12 +39,11 @@ def normalise(
     paths = read.files([Path(source) for source in sources if not is_address(source)])
     normaliser.files(paths, progress)
     for address in addresses:
-        if client is None:
-            from recore.fleet.aemp.client import Client
+        from recore.fleet.aemp.client import Client
 
-            client = Client.from_environment(address)
-        for page in client.documents(address, progress=progress):
-            normaliser.document(page.shreds(), page.name, page.machine)
+        with Client.from_environment(address) as client:
+            for page in client.documents(address, progress=progress):
+                normaliser.document(page.shreds(), page.name, page.machine)
     if progress:
         progress(1.0, "sorting readings")
     return normaliser.finish()

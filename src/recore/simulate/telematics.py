@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from recore.errors import BadInput
 
@@ -38,16 +37,28 @@ class Fleet:
     noise_h : standard deviation of what a reading is off [h]
     """
 
-    machines: Annotated[int, Field(ge=1, le=100_000)] = 50
-    days: Annotated[int, Field(ge=2, le=3660)] = 365
-    cadence_h: tuple[Annotated[float, Field(gt=0, le=240)], ...] = (24.0,)
-    rounding_h: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.05, 0.1, 0.5, 1.0)
-    tampered: Annotated[float, Field(ge=0, le=1)] = 0.2
-    wrong: Annotated[float, Field(ge=0, le=0.1)] = 0.001
-    late: Annotated[float, Field(ge=0, le=0.5)] = 0.01
-    twice: Annotated[float, Field(ge=0, le=0.5)] = 0.01
-    silent: Annotated[float, Field(ge=0, le=1)] = 0.2
-    noise_h: Annotated[float, Field(ge=0, le=1)] = 0.0
+    machines: int = 50
+    days: int = 365
+    cadence_h: tuple[float, ...] = (24.0,)
+    rounding_h: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
+    tampered: float = 0.2
+    wrong: float = 0.001
+    late: float = 0.01
+    twice: float = 0.01
+    silent: float = 0.2
+    noise_h: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.machines <= 100_000 and 2 <= self.days <= 3660):
+            raise BadInput(
+                f"{self.machines} machines for {self.days} days",
+                right="1 to 100,000 machines, 2 to 3,660 days",
+            )
+        shares = (self.tampered, self.wrong, self.late, self.twice, self.silent, self.noise_h)
+        if not all(0 <= share <= 1 for share in shares):
+            raise BadInput(f"shares of {shares}", where="fleet", right="0 to 1")
+        if not all(0 < step <= 240 for step in (*self.cadence_h, *self.rounding_h)):
+            raise BadInput("a cadence or rounding", where="fleet", right="above 0, at most 240 h")
 
 
 @dataclass(frozen=True)
