@@ -20,7 +20,7 @@ from recore.fleet.aemp.shred import Shred, shreds
 
 SUFFIXES = (".xml", ".json", ".gz")
 AHEAD = 4  # pieces
-SCANNED_FROM = 24 << 20  # bytes in all
+SCANNED_FROM = 12 << 20  # bytes in all
 PIECE = 100_000  # rows of the scanner at a time
 _ENCODING = re.compile(rb"^<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
 UNPACKED = 8 << 30  # bytes of a packed file at most

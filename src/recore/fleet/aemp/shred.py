@@ -270,31 +270,40 @@ def _walk(out: _Writer, item: Any, depth: int, where: str) -> None:
         out.put(_TIME, str(time)[:TEXT])
         out.close()
     for key, value in item.items():
-        name = v.local(key)
-        if name == v.EQUIPMENT:
+        kind, code, _ = _KEYS[key]
+        if kind == "equipment":
             for one in value if isinstance(value, list) else [value]:
                 out.equipment = out.next_equipment
                 out.next_equipment += 1
                 _walk(out, one, depth + 1, where)
             out.equipment = 0
-        elif name in v.CODE:
+        elif kind == "datum":
             for one in value if isinstance(value, list) else [value]:
-                _datum(out, v.CODE[name], one)
-        else:
+                _datum(out, code, one)
+        elif isinstance(value, dict | list):
             _walk(out, value, depth + 1, where)
 
 
 def _datum(out: _Writer, code: int, item: Any) -> None:
     if not isinstance(item, dict):
         return
-    out.open(code)
+    row = [out.equipment, code] + [0] * (v.ROW - 2)
+    text = out.text
     for key, value in item.items():
-        name = v.local(key)
-        if value is None or isinstance(value, dict | list):
+        kind, place, unit = _KEYS[key]
+        if kind != "leaf" or value is None:
             continue
-        text = str(value).lower() if isinstance(value, bool) else str(value)[:TEXT]
-        if name in v.TIME_NAMES:
-            out.put(_TIME, text)
-        elif name in v.SLOT:
-            out.put(v.SLOT[name], text, v.implied(name))
-    out.close()
+        if value.__class__ is not str:
+            if not isinstance(value, bool):
+                continue  # an object or a list is no value
+            value = "true" if value else "false"
+        column = v.SLOT_COLUMN + 2 * place
+        row[column] = len(text)
+        text += value[:TEXT].strip().encode("utf-8", "replace")
+        row[column + 1] = len(text)
+        if unit:
+            row[v.UNIT_COLUMN] = unit
+    out.rows.extend(row)
+
+
+_KEYS = _Kinds()
