@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recore import __version__
+from recore import __version__, cli_fleet
 from recore.cli_shared import Json, print_json, progress_bar
 from recore.cli_simulate import simulate_app
 from recore.errors import BadInput, visible
@@ -38,6 +38,7 @@ key_app = typer.Typer(help="Signing keys of this user.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(key_app, name="key")
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(cli_fleet.app, name="fleet")
 
 # a run over more evidence than this keeps what it has done, to go on after a kill
 RESUMED_BYTES = 2**26

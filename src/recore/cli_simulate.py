@@ -155,3 +155,49 @@ def _print_files(files: list[Path], seed: int, json_: bool) -> None:
     else:
         for path in files:
             typer.echo(visible(path))
+
+
+@simulate_app.command("telematics")
+def simulate_telematics(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same files.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.", metavar="DIR")],
+    machines: Annotated[int, typer.Option("--machines", help="Machines of the fleet.")] = 50,
+    days: Annotated[int, typer.Option("--days", help="Days of telematics, from 2025-01-01 on.")] = 365,
+    cadence: Annotated[
+        str | None,
+        typer.Option("--cadence", help="Hours between telegrams, or the least and the most: 0.2,72."),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="xml, json, or both in turn.")] = "both",
+    bad: Annotated[int, typer.Option("--bad", min=0, help="Records of each bad kind.")] = 3,
+    packed: Annotated[bool, typer.Option("--gzip", help="Pack the documents.")] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Any other parameter of the fleet."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Simulate a fleet's telematics (ISO/TS 15143-3): snapshots of each day, events.csv and truth.json."""
+    from recore.simulate import aemp
+    from recore.simulate.telematics import Fleet, telegrams
+    from recore.simulate.writing import filled
+
+    kinds: dict[str, tuple[aemp.DocumentFormat, ...]] = {
+        "xml": ("xml",),
+        "json": ("json",),
+        "both": ("xml", "json"),
+    }
+    if format_ not in kinds:
+        raise BadInput(f"{format_!r}", where="--format", right="xml, json or both is wanted")
+    words = {"machines": str(machines), "days": str(days)} | ({"cadence_h": cadence} if cadence else {})
+    for word in parameter or []:
+        name, equals, value = word.partition("=")
+        if not equals or name in words:
+            raise BadInput(f"{word!r}", where="-p", right="NAME=VALUE, each name once")
+        words[name] = value
+    with progress_bar("telematics") as progress:
+        made = telegrams(seed, filled(Fleet, words))
+        written = aemp.write(made, out, bad=bad, kinds=kinds[format_], packed=packed, progress=progress)
+    if json_:
+        print_json({"synthetic": True, "seed": seed, "files": [str(path) for path in written]})
+    else:
+        print(f"{len(written)} files in {visible(out)}")
