@@ -122,7 +122,7 @@ def _standard(loads: LegLoads, sign: Floats, quiet: Flags) -> Floats:
     """A sign of every cycle against the quiet cycles of its leg, in their spread."""
     base = quiet & np.isfinite(sign)
     rest = sign - _by_leg(loads, sign, base, 50.0)[loads.leg]
-    rest -= _of_length(loads.length_s, rest, base)
+    rest = _of_length(loads.length_s, rest, base)
     rest -= _drift(loads, rest, base)
     low = _by_leg(loads, rest, base, 16.0)
     middle = _by_leg(loads, rest, base, 50.0)
@@ -155,18 +155,28 @@ def _percentile(group: Ints, values: Floats, groups: int, percent: float, least:
 
 
 def _of_length(length_s: Floats, rest: Floats, base: Flags) -> Floats:
-    """What cycles of a length usually show: medians over bins of its logarithm, joined by straight lines."""
+    """Values against what cycles of their length usually show, in the usual spread of all.
+
+    Medians and lower spreads over bins of the logarithm of the length, joined by straight lines: a cycle over an
+    idle day loads more and scatters more.
+    """
     scale = np.log(np.maximum(length_s, 1.0))
     if not base.any():
-        return np.zeros(len(rest))
-    lowest = float(scale[base].min())
-    bins = ((scale[base] - lowest) / _LENGTH_BIN).astype(np.int64)
-    middle = _percentile(bins, rest[base], int(bins.max()) + 1, 50.0, least=8)
-    place = _percentile(bins, scale[base], int(bins.max()) + 1, 50.0, least=8)
+        return rest
+    bins = ((scale[base] - float(scale[base].min())) / _LENGTH_BIN).astype(np.int64)
+    count = int(bins.max()) + 1
+    place, middle, low = (
+        _percentile(bins, values[base], count, percent, least=8)
+        for values, percent in ((scale, 50.0), (rest, 50.0), (rest, 16.0))
+    )
     known = np.isfinite(middle)
     if not known.any():
-        return np.zeros(len(rest))
-    return np.interp(scale, place[known], middle[known])
+        return rest
+    spread = (middle - low)[known]
+    usual = float(np.median(rest[base]) - np.percentile(rest[base], 16))
+    wider = np.maximum(np.interp(scale, place[known], spread) / max(usual, 1e-9), 1.0)
+    result: Floats = (rest - np.interp(scale, place[known], middle[known])) / wider
+    return result
 
 
 def _drift(loads: LegLoads, rest: Floats, base: Flags) -> Floats:

@@ -11,6 +11,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 SIGNIFICANT = 4.5  # spreads of the smoothed map that a zone rises above the quiet at its peak
+# mean of a zone times the root of its places, in spreads of one place: neighbours that scatter together by chance
+# come to half of it
+STRONG = 10.0
 LEAST_SHEARS = 2  # one loaded shear alone may be an idle day or a short supply
 _BRIDGED_SUPPORTS = 2  # supports in a row that tell nothing or little within a zone: faulty legs
 _BRIDGE_SHARE = 0.25  # of the zone's height to which one shear within it may fall
@@ -48,6 +51,9 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
         calm = smooth[told & (smooth < middle + 3 * spread)]
         middle = float(np.median(calm))
         spread = max(middle - float(np.percentile(calm, 16)), 1e-6)
+    single = load[np.isfinite(load)]
+    single = single[single < middle + 3 * (middle - np.percentile(single, 16))]
+    grain = max(float(np.median(single) - np.percentile(single, 16)), 1e-6)
     free = told.copy()
     found: list[Zone] = []
     height = np.where(free, smooth - middle, -np.inf)
@@ -59,7 +65,7 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
         if not free[k, x]:
             continue
         zone = _grown(load - middle, free, k, x)
-        if zone is None or zone.last - zone.first + 1 < LEAST_SHEARS or zone.right - zone.left + 1 < least:
+        if zone is None or not _counts(zone, grain, least):
             free[k, x] = False
             continue
         # its slopes are no zones of their own
@@ -69,6 +75,12 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
         ] = False
         found.append(zone)
     return tuple(sorted(found, key=lambda z: (z.first, z.left)))
+
+
+def _counts(zone: Zone, grain: float, least: int) -> bool:
+    shears, supports = zone.last - zone.first + 1, zone.right - zone.left + 1
+    strength = zone.height * float(np.sqrt(shears * supports)) / grain
+    return shears >= LEAST_SHEARS and supports >= least and strength >= STRONG
 
 
 def _smooth(load: Floats) -> Floats:
