@@ -52,14 +52,21 @@ def in_time(zones: tuple[Zone, ...], shears: Shears, first_support: int) -> tupl
     support = table["support"].to_numpy()[main] - first_support
     shear = table["shear"].to_numpy()[main] - 1
     start, end = (table[name].to_numpy().astype("datetime64[us]").astype(np.int64)[main] for name in ("start", "end"))
+    # a cycle whose neighbour in time is missing may run over two shears: it tells no edge
+    cell = np.zeros((int(shear.max()) + 3, int(support.max()) + 1), bool)
+    cell[shear + 1, support] = True
+    sure = cell[shear, support] & cell[shear + 2, support]
     begins, ends = [], []
     for zone in zones:
         inside = (support >= zone.left) & (support <= zone.right)
-        first = start[inside & (shear == zone.first)]
-        last = end[inside & (shear == zone.last)]
-        whole = inside & (shear >= zone.first) & (shear <= zone.last)
-        begins.append(int((first if len(first) else start[whole]).min()))
-        ends.append(int((last if len(last) else end[whole]).max()))
+        edges = []
+        for at, values in ((zone.first, start), (zone.last, end)):
+            here = inside & (shear == at)
+            here = here & sure if (here & sure).any() else here
+            here = here if here.any() else inside & (shear >= zone.first) & (shear <= zone.last)
+            edges.append(values[here])
+        begins.append(int(edges[0].min()))
+        ends.append(int(edges[1].max()))
     return begins, ends
 
 

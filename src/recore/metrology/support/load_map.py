@@ -17,6 +17,8 @@ Flags = NDArray[np.bool_]
 BLOCK = 40  # shears over which the baseline of a leg is held, between two that are joined by a straight line
 _LOWEST, _HIGHEST = -4.0, 8.0  # of a leg's load in its own spreads: a faulty leg cannot make a zone
 _USUAL_BLOW_DOWN = 0.04  # of the yield pressure, where a cycle's own is not told
+# the quiet level and spread of a leg: these percentiles lie in the quiet part even where breaks fill half the record
+_LEVEL, _LOW = 30.0, 10.0
 _LENGTH_BIN = 0.2  # of ln(length): cycles of like length are compared
 
 
@@ -93,8 +95,8 @@ def load_map(loads: LegLoads, loaded: Flags) -> Floats:
 
     Notes
     -----
-    For each leg and sign: minus its median, minus what cycles of that length usually show on the face, minus the
-    leg's median over blocks of 40 shears, over the leg's lower spread. The mean of a support's legs; the mean of the
+    For each leg and sign: minus its quiet level (30th percentile), minus that of cycles of like length on the face, minus
+    the leg's own over blocks of 40 shears, over the leg's lower spread. The mean of a support's legs; the mean of the
     signs, each weighted by how far neighbours agree on it.
     """
     quiet = ~loaded[loads.shear, loads.support]
@@ -121,11 +123,11 @@ def load_map(loads: LegLoads, loaded: Flags) -> Floats:
 def _standard(loads: LegLoads, sign: Floats, quiet: Flags) -> Floats:
     """A sign of every cycle against the quiet cycles of its leg, in their spread."""
     base = quiet & np.isfinite(sign)
-    rest = sign - _by_leg(loads, sign, base, 50.0)[loads.leg]
+    rest = sign - _by_leg(loads, sign, base, _LEVEL)[loads.leg]
     rest = _of_length(loads.length_s, rest, base)
     rest -= _drift(loads, rest, base)
-    low = _by_leg(loads, rest, base, 16.0)
-    middle = _by_leg(loads, rest, base, 50.0)
+    low = _by_leg(loads, rest, base, _LOW)
+    middle = _by_leg(loads, rest, base, _LEVEL)
     spread = middle - low
     usual = float(np.nanmedian(spread)) if np.isfinite(spread).any() else 1.0
     spread = np.clip(np.nan_to_num(spread, nan=usual), 0.5 * usual, None) + 1e-9
@@ -167,13 +169,13 @@ def _of_length(length_s: Floats, rest: Floats, base: Flags) -> Floats:
     count = int(bins.max()) + 1
     place, middle, low = (
         _percentile(bins, values[base], count, percent, least=8)
-        for values, percent in ((scale, 50.0), (rest, 50.0), (rest, 16.0))
+        for values, percent in ((scale, 50.0), (rest, _LEVEL), (rest, _LOW))
     )
     known = np.isfinite(middle)
     if not known.any():
         return rest
     spread = (middle - low)[known]
-    usual = float(np.median(rest[base]) - np.percentile(rest[base], 16))
+    usual = float(np.percentile(rest[base], _LEVEL) - np.percentile(rest[base], _LOW))
     wider = np.maximum(np.interp(scale, place[known], spread) / max(usual, 1e-9), 1.0)
     result: Floats = (rest - np.interp(scale, place[known], middle[known])) / wider
     return result
@@ -185,7 +187,7 @@ def _drift(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
     blocks = max(1, shears // BLOCK)
     edges = np.linspace(0, shears, blocks + 1)
     block = np.clip(np.searchsorted(edges, loads.shear, side="right") - 1, 0, blocks - 1)
-    level = _percentile((loads.leg * blocks + block)[base], rest[base], loads.legs * blocks, 50.0, least=8)
+    level = _percentile((loads.leg * blocks + block)[base], rest[base], loads.legs * blocks, _LEVEL, least=8)
     level = level.reshape(loads.legs, blocks)
     face = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in level.T])
     level = np.where(np.isfinite(level), level, face)

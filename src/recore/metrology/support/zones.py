@@ -14,6 +14,7 @@ SIGNIFICANT = 4.5  # spreads of the smoothed map that a zone rises above the qui
 # mean of a zone times the root of its places, in spreads of one place: neighbours that scatter together by chance
 # come to half of it
 STRONG = 10.0
+LEAST_HEIGHT, LEAST_WIDTH = 0.33, 0.33  # of the usual break of the face
 LEAST_SHEARS = 2  # one loaded shear alone may be an idle day or a short supply
 _BRIDGED_SUPPORTS = 2  # supports in a row that tell nothing or little within a zone: faulty legs
 _BRIDGE_SHARE = 0.25  # of the zone's height to which one shear within it may fall
@@ -44,8 +45,7 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
     told = np.isfinite(smooth)
     if told.sum() < 20:
         return ()
-    middle = float(np.median(smooth[told]))
-    low = float(np.percentile(smooth[told], 16))
+    low, middle = (float(v) for v in np.percentile(smooth[told], [10, 30]))
     spread = max(middle - low, 1e-6)
     for _ in range(3):  # without what stands out: a third of the map may be in breaks
         calm = smooth[told & (smooth < middle + 3 * spread)]
@@ -74,7 +74,16 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
             max(0, zone.left - 2) : zone.right + 3,
         ] = False
         found.append(zone)
-    return tuple(sorted(found, key=lambda z: (z.first, z.left)))
+    return tuple(sorted(_alike(found), key=lambda z: (z.first, z.left)))
+
+
+def _alike(zones: list[Zone]) -> list[Zone]:
+    """Without what is far lower or narrower than the breaks of the face: a short supply, a local load."""
+    if not zones:
+        return zones
+    usual = float(np.median(sorted((z.height for z in zones), reverse=True)[: max(1, (len(zones) + 1) // 2)]))
+    width = float(np.median([z.right - z.left + 1 for z in zones]))
+    return [z for z in zones if z.height >= LEAST_HEIGHT * usual and z.right - z.left + 1 >= LEAST_WIDTH * width]
 
 
 def _counts(zone: Zone, grain: float, least: int) -> bool:
