@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 BLOCK = 40  # shears over which the baseline of a leg is held, between two that are joined by a straight line
-_LOWEST, _HIGHEST = -4.0, 8.0  # of a leg's load in its own spreads: a faulty leg cannot make a zone
+_LOWEST, _HIGHEST = -4.0, 15.0  # of a leg's load in its own spreads: a faulty leg cannot make a zone
 _USUAL_BLOW_DOWN = 0.04  # of the yield pressure, where a cycle's own is not told
 # the quiet level and spread of a leg: these percentiles lie in the quiet part even where breaks fill half the record
 _LEVEL, _LOW = 30.0, 10.0
