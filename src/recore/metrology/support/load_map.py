@@ -19,6 +19,7 @@ _LOWEST, _HIGHEST = -4.0, 15.0  # of a leg's load in its own spreads: a faulty l
 _USUAL_BLOW_DOWN = 0.04  # of the yield pressure, where a cycle's own is not told
 # the quiet level and spread of a leg: these percentiles lie in the quiet part even where breaks fill half the record
 _LEVEL, _LOW = 30.0, 10.0
+_LENGTH_SHEARS = 5
 _LENGTH_BIN = 0.2  # of ln(length): cycles of like length are compared
 
 
@@ -124,7 +125,7 @@ def _standard(loads: LegLoads, sign: Floats, quiet: Flags) -> Floats:
     """A sign of every cycle against the quiet cycles of its leg, in their spread."""
     base = quiet & np.isfinite(sign)
     rest = sign - _by_leg(loads, sign, base, _LEVEL)[loads.leg]
-    rest = _of_length(loads.length_s, rest, base)
+    rest = _of_length(loads, rest, base)
     rest -= _drift(loads, rest, base)
     low = _by_leg(loads, rest, base, _LOW)
     middle = _by_leg(loads, rest, base, _LEVEL)
@@ -156,13 +157,13 @@ def _percentile(group: Ints, values: Floats, groups: int, percent: float, least:
     return result
 
 
-def _of_length(length_s: Floats, rest: Floats, base: Flags) -> Floats:
+def _of_length(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
     """Values against what cycles of their length usually show, in the usual spread of all.
 
     Medians and lower spreads over bins of the logarithm of the length, joined by straight lines: a cycle over an
     idle day loads more and scatters more.
     """
-    scale = np.log(np.maximum(length_s, 1.0))
+    scale = np.log(np.maximum(loads.length_s, 1.0))
     if not base.any():
         return rest
     bins = ((scale[base] - float(scale[base].min())) / _LENGTH_BIN).astype(np.int64)
@@ -171,7 +172,9 @@ def _of_length(length_s: Floats, rest: Floats, base: Flags) -> Floats:
         _percentile(bins, values[base], count, percent, least=8)
         for values, percent in ((scale, 50.0), (rest, _LEVEL), (rest, _LOW))
     )
-    known = np.isfinite(middle)
+    # a length that only one or two shears have says nothing of the length: those shears may be a break
+    pairs = np.unique(bins * loads.shape[0] + loads.shear[base]) // loads.shape[0]
+    known = np.isfinite(middle) & (np.bincount(pairs, minlength=count) >= _LENGTH_SHEARS)
     if not known.any():
         return rest
     spread = (middle - low)[known]

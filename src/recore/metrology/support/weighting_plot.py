@@ -45,13 +45,13 @@ def draw(result: Weighting) -> Any:
         }
         for row in result.zones.to_pylist()
     ]
-    x = alt.X("shear:Q", title="shear", scale=alt.Scale(domain=[0.5, shears + 0.5], nice=False))
+    across = alt.X("shear:Q", title="shear", scale=alt.Scale(domain=[0.5, shears + 0.5], nice=False))
     y = alt.Y("support:Q", title="support", scale=alt.Scale(zero=False, nice=False))
     heat = (
         alt.Chart({"values": cells})
         .mark_rect(clip=True)
         .encode(
-            x=x,
+            x=across,
             x2="shear2:Q",
             y=y,
             y2="support2:Q",

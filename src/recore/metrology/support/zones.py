@@ -38,7 +38,7 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
     Notes
     -----
     The map is smoothed over 3 shears × 5 supports; its quiet part gives level and spread. From the highest peak on,
-    a zone takes in all shears, and all supports, whose mean over the zone's other side lies above half the zone's
+    a zone takes in all shears, and all supports, whose median over the zone's other side lies above half the zone's
     height, until nothing changes: half the height is where a step and a slope alike have their edge.
     """
     smooth = _smooth(load)
@@ -126,24 +126,27 @@ def _grown(load: Floats, free: Flags, k: int, x: int) -> Zone | None:
         if not height > 0 or (first, last, left, right) in seen:
             break
         seen.add((first, last, left, right))
-        across = _means(load[first : last + 1], 0)
+        across = _middles(load[first : last + 1], 0)
         left, right = _run(across, (left, right), height / 2, _BRIDGED_SUPPORTS, -np.inf)
         height = _height(load[first : last + 1, left : right + 1])
-        along = _means(load[:, left : right + 1], 1)
+        along = _middles(load[:, left : right + 1], 1)
         first, last = _run(along, (first, last), height / 2, 1, _BRIDGE_SHARE * height)
     return Zone(first, last, left, right, height) if height > 0 else None
 
 
 def _height(part: Floats) -> float:
     told = part[np.isfinite(part)]
-    return float(told.mean()) if len(told) else 0.0
+    return float(np.median(told)) if len(told) else 0.0
 
 
-def _means(part: Floats, axis: int) -> Floats:
-    told = np.isfinite(part)
-    count = told.sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, np.where(told, part, 0.0).sum(axis=axis) / count, np.nan)
+def _middles(part: Floats, axis: int) -> Floats:
+    """Medians of what is told: one idle day, one faulty leg does not move an edge."""
+    result = np.full(part.shape[1 - axis], np.nan)
+    some = np.isfinite(part).any(axis=axis)
+    chosen = part[:, some] if axis == 0 else part[some]
+    if some.any():
+        result[some] = np.nanmedian(chosen, axis=axis)
+    return result
 
 
 def _run(profile: Floats, within: tuple[int, int], level: float, bridged: int, floor: float) -> tuple[int, int]:
