@@ -50,8 +50,12 @@ def agreement(drawn: Drawn) -> float:
         pytest.param(SMALL, id="both ways"),
         pytest.param(replace(SMALL, both_ways=False, sampling_s=30.0), id="one way, 30 s"),
         pytest.param(replace(SMALL, sampling_s=60.0, weekend_every_s=86400.0), id="60 s, idle days"),
-        pytest.param(replace(SMALL, missing=0.08, again=0.04, tried=0.04, gap=0.0), id="missing, again, tried"),
-        pytest.param(replace(SMALL, pass_s=1.0, jitter_s=60.0, turn_s=(2400.0, 4000.0), stop=0.0), id="all at once"),
+        pytest.param(
+            replace(SMALL, missing=0.08, again=0.04, tried=0.04, gap=0.0), id="missing, again, tried"
+        ),
+        pytest.param(
+            replace(SMALL, pass_s=1.0, jitter_s=60.0, turn_s=(2400.0, 4000.0), stop=0.0), id="all at once"
+        ),
         pytest.param(replace(SMALL, supports=6, legs=4), id="six supports of four legs"),
     ],
 )
@@ -103,7 +107,8 @@ def test_breaks_are_found_with_their_zones_and_shears(roof: Roof) -> None:
     assert len(zones) >= 2
     result = found(draw(11, replace(SMALL, gap=0.0), replace(roof, zones=zones)))
     seen = [
-        (z["first_shear"], z["last_shear"], z["support_from"], z["support_to"]) for z in result.zones.to_pylist()
+        (z["first_shear"], z["last_shear"], z["support_from"], z["support_to"])
+        for z in result.zones.to_pylist()
     ]
     assert len(seen) == len(zones)
     for one, other in zip(seen, zones, strict=True):
@@ -124,7 +129,10 @@ def test_a_step_in_a_map_is_found_where_it_is() -> None:
     load[20:26, 10:25] += 5.0
     load[40:46, 8:20] += 4.0
     load[np.random.default_rng(1).uniform(size=load.shape) < 0.1] = np.nan
-    assert [(z.first, z.last, z.left, z.right) for z in find_zones(load)] == [(20, 25, 10, 24), (40, 45, 8, 19)]
+    assert [(z.first, z.last, z.left, z.right) for z in find_zones(load)] == [
+        (20, 25, 10, 24),
+        (40, 45, 8, 19),
+    ]
     assert find_zones(np.full((5, 5), np.nan)) == ()
 
 
@@ -141,7 +149,9 @@ def test_severity_is_what_the_rows_say() -> None:
     known = rows()
     words = [
         row.params["severity"] if row else None
-        for row in (known.about("supports", "weighting:severity", {"peak_share": s}) for s in (0.7, 0.75, 0.9, 0.91))
+        for row in (
+            known.about("supports", "weighting:severity", {"peak_share": s}) for s in (0.7, 0.75, 0.9, 0.91)
+        )
     ]
     assert words == [None, "normal", "normal", "severe"]
 
@@ -183,7 +193,8 @@ def test_risk_names_the_support_and_the_reason() -> None:
 
 def test_no_support_is_called_high_for_its_setting_alone() -> None:
     table = draw(15, replace(SMALL, gap=0.0), Roof(rise_mpa=3.0)).table.append_column(
-        "leak_mpa_per_min", pa.array(np.zeros(draw(15, replace(SMALL, gap=0.0), Roof(rise_mpa=3.0)).table.num_rows))
+        "leak_mpa_per_min",
+        pa.array(np.zeros(draw(15, replace(SMALL, gap=0.0), Roof(rise_mpa=3.0)).table.num_rows)),
     )
     result = assess(table, (), rows(), 42.0, 60.0)  # every setting is far below such a rating
     assert all(row["setting_adequacy"] < 0.1 and row["health"] > 60 for row in result.supports.to_pylist())
@@ -197,11 +208,20 @@ def test_no_support_is_called_high_for_its_setting_alone() -> None:
 
 
 def test_a_log_goes_through_the_real_door(recore: Callable[..., Any], tmp_path: Path) -> None:
-    face = LongwallFace(5, Longwall(supports=10, days=3.0, interval_s=20.0, faults=(), low_s=(25.0, 40.0)))
+    face = LongwallFace(5, Longwall(supports=8, days=2.0, interval_s=30.0, faults=(), low_s=(40.0, 60.0)))
     log = tmp_path / "log.parquet"
     pq.write_table(pa.concat_tables(list(face.log())), log)
     ended = recore(
-        "run", "support.weighting", log, "-p", "web_m=0.8", "-p", "yield_mpa=42", "--out", tmp_path / "w", "--json"
+        "run",
+        "support.weighting",
+        log,
+        "-p",
+        "web_m=0.8",
+        "-p",
+        "yield_mpa=42",
+        "--out",
+        tmp_path / "w",
+        "--json",
     )
     assert ended.status == 0, ended.err
     zones = pq.read_table(tmp_path / "w" / "weighting.parquet").to_pylist()
@@ -213,6 +233,6 @@ def test_a_log_goes_through_the_real_door(recore: Callable[..., Any], tmp_path: 
     assert (tmp_path / "w" / "shears.csv").exists()
     ended = recore("run", "support.risk", log, "-p", "yield_mpa=42", "--out", tmp_path / "r", "--json")
     assert ended.status == 0, ended.err
-    assert pq.read_table(tmp_path / "r" / "risk.parquet").num_rows == 10
+    assert pq.read_table(tmp_path / "r" / "risk.parquet").num_rows == 8
     ended = recore("run", "support.weighting", log, "-p", "web_m=-1")
     assert ended.status == 2

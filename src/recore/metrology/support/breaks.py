@@ -51,7 +51,9 @@ def in_time(zones: tuple[Zone, ...], shears: Shears, first_support: int) -> tupl
     main = ~table["again"].to_numpy(zero_copy_only=False)
     support = table["support"].to_numpy()[main] - first_support
     shear = table["shear"].to_numpy()[main] - 1
-    start, end = (table[name].to_numpy().astype("datetime64[us]").astype(np.int64)[main] for name in ("start", "end"))
+    start, end = (
+        table[name].to_numpy().astype("datetime64[us]").astype(np.int64)[main] for name in ("start", "end")
+    )
     # a cycle whose neighbour in time is missing may run over two shears: it tells no edge
     cell = np.zeros((int(shear.max()) + 3, int(support.max()) + 1), bool)
     cell[shear + 1, support] = True
@@ -109,7 +111,9 @@ def shear_means(cycles: pa.Table, shears: Shears) -> dict[str, Floats]:
             values = np.asarray(cycles[name].to_numpy(zero_copy_only=False), float)
             told = np.isfinite(values)
             with np.errstate(invalid="ignore"):
-                found[name] = np.bincount(at[told], values[told], count) / np.bincount(at[told], minlength=count)
+                found[name] = np.bincount(at[told], values[told], count) / np.bincount(
+                    at[told], minlength=count
+                )
         else:
             found[name] = np.full(count, np.nan)
     supports = len(np.unique(cycles["support"].to_numpy()))

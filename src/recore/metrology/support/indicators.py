@@ -35,7 +35,11 @@ class Signs:
 
 
 def signs(
-    cycles: pa.Table, numbered: Shears, limits: dict[str, dict[str, Any]], yield_mpa: float, rated_mpa: float | None
+    cycles: pa.Table,
+    numbered: Shears,
+    limits: dict[str, dict[str, Any]],
+    yield_mpa: float,
+    rated_mpa: float | None,
 ) -> Signs:
     """Which signs each support shows in each shear; a support shows what its worse leg shows."""
     supports, place = np.unique(cycles["support"].to_numpy(), return_inverse=True)
@@ -68,7 +72,9 @@ def signs(
     if "low-load" in limits:
         there["low-load"] = beyond(twap, limits["low-load"]["limit_share"] * yield_mpa, below=True)
     if "yielding" in limits:
-        there["yielding"] = beyond(grid(column("yield_events"), np.maximum), limits["yielding"]["limit_events"] - 0.5)
+        there["yielding"] = beyond(
+            grid(column("yield_events"), np.maximum), limits["yielding"]["limit_events"] - 0.5
+        )
     if "fast-loading" in limits:
         there["fast-loading"] = beyond(rise, limits["fast-loading"]["limit_share"] * yield_mpa)
     if "slow-loading" in limits and loading > limits["slow-loading"]["limit_share"] * yield_mpa:
@@ -84,7 +90,9 @@ def signs(
         there["unset"] = _unset(np.isfinite(twap))
     if "repeated" in limits:
         table = numbered.support_cycles
-        at = (table["shear"].to_numpy() - 1) * shape[1] + np.searchsorted(supports, table["support"].to_numpy())
+        at = (table["shear"].to_numpy() - 1) * shape[1] + np.searchsorted(
+            supports, table["support"].to_numpy()
+        )
         count = np.bincount(at, minlength=shape[0] * shape[1]).reshape(shape)
         there["repeated"] = np.where(count > 0, (count > 1).astype(float), np.nan)
     return Signs(there, supports)

@@ -51,7 +51,9 @@ def leg_loads(cycles: pa.Table, shears: Shears, yield_mpa: float) -> LegLoads:
     length of the cycle does not touch. Setting pressure itself is no sign: it is the pump's, not the roof's.
     """
     support, leg = cycles["support"].to_numpy(), cycles["leg"].to_numpy()
-    start, end = (cycles[name].to_numpy().astype("datetime64[us]").astype(np.int64) for name in ("start", "end"))
+    start, end = (
+        cycles[name].to_numpy().astype("datetime64[us]").astype(np.int64) for name in ("start", "end")
+    )
     first = int(support.min())
     width = int(support.max()) - first + 1
     key = support * 64 + leg

@@ -133,14 +133,17 @@ def assess(
     found = signs(cycles, numbered, limits, yield_mpa, rated_mpa)
     index, causes = _index(found, limits, int(levels["window_shears"]))
     cycles_of = np.bincount(
-        np.searchsorted(found.supports, numbered.support_cycles["support"].to_numpy()), minlength=len(found.supports)
+        np.searchsorted(found.supports, numbered.support_cycles["support"].to_numpy()),
+        minlength=len(found.supports),
     )
     shares = {name: _mean(values) for name, values in found.there.items()}
     health = _health(shares, limits)
     few = cycles_of < levels["shears"]
     health[few] = np.nan
     now = index[-1]
-    words = [_level(now[x], [name for name in causes if causes[name][-1, x] > 0], levels) for x in range(len(now))]
+    words = [
+        _level(now[x], [name for name in causes if causes[name][-1, x] > 0], levels) for x in range(len(now))
+    ]
     reasons = [
         ", ".join(REASONS[name] for name in found.there if shares[name][x] > 0.5 * limits[name]["full_share"])
         for x in range(len(now))
@@ -152,11 +155,17 @@ def assess(
     if missing:
         flags.append(Note("rule-row-missing", f"no row in force for: {', '.join(missing)}"))
     flags.append(
-        Note("working-values", "limits are working values (level 4 and 5); the index ranks, it is no probability")
+        Note(
+            "working-values",
+            "limits are working values (level 4 and 5); the index ranks, it is no probability",
+        )
     )
     if few.any():
         refusals.append(
-            Note("health", f"{int(few.sum())} support(s) have fewer than {levels['shears']} cycles: no health index")
+            Note(
+                "health",
+                f"{int(few.sum())} support(s) have fewer than {levels['shears']} cycles: no health index",
+            )
         )
     table = _support_table(cycles, numbered, found, index, words, health, reasons, shares)
     told_now = now[np.isfinite(now)]
@@ -231,13 +240,17 @@ def _support_table(
 ) -> pa.Table:
     place = np.searchsorted(found.supports, cycles["support"].to_numpy())
     utc = pa.timestamp("us", "UTC")
-    begin, end = (cycles[name].to_numpy().astype("datetime64[us]").astype(np.int64) for name in ("start", "end"))
+    begin, end = (
+        cycles[name].to_numpy().astype("datetime64[us]").astype(np.int64) for name in ("start", "end")
+    )
     first = np.full(len(found.supports), np.iinfo(np.int64).max)
     last = np.full(len(found.supports), np.iinfo(np.int64).min)
     np.minimum.at(first, place, begin)
     np.maximum.at(last, place, end)
     table = numbered.support_cycles
-    seen = np.bincount(np.searchsorted(found.supports, table["support"].to_numpy()), minlength=len(found.supports))
+    seen = np.bincount(
+        np.searchsorted(found.supports, table["support"].to_numpy()), minlength=len(found.supports)
+    )
     peak = np.where(np.isfinite(index), index, -1.0).max(axis=0)
     columns: dict[str, Any] = {
         "support": found.supports,
@@ -273,7 +286,9 @@ def _zones(supports: NDArray[np.int64], now: Floats, words: list[str | None]) ->
             begin = x
     kinds = (pa.int64(), pa.int64(), pa.float64(), pa.string())
     names = ("support_from", "support_to", "index", "level")
-    return pa.table({n: pa.array([r[i] for r in rows], k) for i, (n, k) in enumerate(zip(names, kinds, strict=True))})
+    return pa.table(
+        {n: pa.array([r[i] for r in rows], k) for i, (n, k) in enumerate(zip(names, kinds, strict=True))}
+    )
 
 
 def _evidence(numbered: Shears, found: Signs) -> pa.Table:

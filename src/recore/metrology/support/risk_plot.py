@@ -37,7 +37,9 @@ def draw(result: Risk) -> Any:
             color=alt.Color("index:Q", title="index", scale=alt.Scale(scheme="inferno", domain=[0, 1])),
             tooltip=["shear:O", "support:O", "index:Q"],
         )
-        .properties(width=WIDTH, height=240, title="Cavity-risk index by support and shear (ranks, no probability)")
+        .properties(
+            width=WIDTH, height=240, title="Cavity-risk index by support and shear (ranks, no probability)"
+        )
     )
     values = [
         {"support": row["support"], "health": row["health"], "reasons": row["reasons"]}

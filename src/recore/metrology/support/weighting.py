@@ -131,7 +131,9 @@ def weighting(
     return weigh(read.table, read.flags, known, web_m, yield_mpa)
 
 
-def weigh(cycles: pa.Table, told: tuple[Note, ...], known: Known, web_m: float, yield_mpa: float) -> Weighting:
+def weigh(
+    cycles: pa.Table, told: tuple[Note, ...], known: Known, web_m: float, yield_mpa: float
+) -> Weighting:
     """The finding from the table of leg cycles."""
     numbered = shears(cycles)
     _demand_enough(cycles, numbered, known)
@@ -144,7 +146,10 @@ def weigh(cycles: pa.Table, told: tuple[Note, ...], known: Known, web_m: float, 
     flags, refusals = list(told), []
     if not between:
         refusals.append(
-            Note("interval", f"{len(zones)} break(s), and no two over the same supports: no interval can be told")
+            Note(
+                "interval",
+                f"{len(zones)} break(s), and no two over the same supports: no interval can be told",
+            )
         )
     if not lasting:
         refusals.append(Note("persistence", "no break lies whole within the record"))
@@ -156,8 +161,13 @@ def weigh(cycles: pa.Table, told: tuple[Note, ...], known: Known, web_m: float, 
                 "the persistence leaves them out",
             )
         )
-    if (holes := _holes(numbered)):
-        flags.append(Note("shears-missing", f"{holes} silence(s) of the whole face longer than two usual shears: what was cut meanwhile is not counted"))
+    if holes := _holes(numbered):
+        flags.append(
+            Note(
+                "shears-missing",
+                f"{holes} silence(s) of the whole face longer than two usual shears: what was cut meanwhile is not counted",
+            )
+        )
     interval, u_interval = mean_and_u(between, web_m) if between else (0.0, None)
     persistence, u_persistence = mean_and_u(lasting, web_m) if lasting else (0.0, None)
     return Weighting(
@@ -216,7 +226,9 @@ def _zone_table(
     shear, final = numbered.row_shear - 1, cycles["final_mpa"].to_numpy()
     peaks = []
     for zone in found.zones:
-        inside = (support >= zone.left) & (support <= zone.right) & (shear >= zone.first) & (shear <= zone.last)
+        inside = (
+            (support >= zone.left) & (support <= zone.right) & (shear >= zone.first) & (shear <= zone.last)
+        )
         at = shear[inside] - zone.first
         counts = np.bincount(at)
         peaks.append(float(np.max(np.bincount(at, final[inside])[counts > 0] / counts[counts > 0])))

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from recore.metrology.support.weighting import Weighting
 
 WIDTH = 560
-_MOST_SHEARS, _MOST_SUPPORTS = 120, 60  # cells beyond are pooled: a year of a wide face is a picture of the same size
+_MOST_SHEARS, _MOST_SUPPORTS = (
+    120,
+    60,
+)  # cells beyond are pooled: a year of a wide face is a picture of the same size
 
 
 def draw(result: Weighting) -> Any:

@@ -83,7 +83,9 @@ def _alike(zones: list[Zone]) -> list[Zone]:
         return zones
     usual = float(np.median(sorted((z.height for z in zones), reverse=True)[: max(1, (len(zones) + 1) // 2)]))
     width = float(np.median([z.right - z.left + 1 for z in zones]))
-    return [z for z in zones if z.height >= LEAST_HEIGHT * usual and z.right - z.left + 1 >= LEAST_WIDTH * width]
+    return [
+        z for z in zones if z.height >= LEAST_HEIGHT * usual and z.right - z.left + 1 >= LEAST_WIDTH * width
+    ]
 
 
 def _counts(zone: Zone, grain: float, least: int) -> bool:
@@ -149,7 +151,9 @@ def _middles(part: Floats, axis: int) -> Floats:
     return result
 
 
-def _run(profile: Floats, within: tuple[int, int], level: float, bridged: int, floor: float) -> tuple[int, int]:
+def _run(
+    profile: Floats, within: tuple[int, int], level: float, bridged: int, floor: float
+) -> tuple[int, int]:
     """The run of places above a level around the highest place within; up to `bridged` lower ones are passed over.
 
     A place that is passed over must lie above `floor`; one that tells nothing always may.
