@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from face_cycles import Cut, Drawn, Roof, breaks, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +25,6 @@ from recore.rules import RuleSet, shipped
 from recore.rules.known import Known
 from recore.simulate.supports.face import LongwallFace
 from recore.simulate.supports.longwall import Longwall
-
-from face_cycles import Cut, Drawn, Roof, breaks, draw
 
 SMALL = Cut(supports=20, shears=50)
 
@@ -208,7 +207,7 @@ def test_no_support_is_called_high_for_its_setting_alone() -> None:
 
 
 def test_a_log_goes_through_the_real_door(recore: Callable[..., Any], tmp_path: Path) -> None:
-    face = LongwallFace(5, Longwall(supports=8, days=2.0, interval_s=30.0, faults=(), low_s=(40.0, 60.0)))
+    face = LongwallFace(5, Longwall(supports=8, days=2.0, interval_s=10.0, faults=()))
     log = tmp_path / "log.parquet"
     pq.write_table(pa.concat_tables(list(face.log())), log)
     ended = recore(
