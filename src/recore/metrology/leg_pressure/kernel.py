@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from recore.metrology.leg_pressure import block as blocks
 from recore.metrology.leg_pressure import step as steps
+from recore.metrology.leg_pressure.block import take_block
 from recore.metrology.leg_pressure.state import (
     BACKWARDS,
     CONFLICT,
@@ -94,6 +96,10 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             take(s, c, s.t_held, s.p_held, limits, law, rows, events, runs, count)
             s.t_held = NEVER
             continue
+        after = take_block(s, c, ts, p, tick, i, limits, law, runs, count)
+        if after > i:
+            i = after
+            continue
         t = ts[i] * tick
         x = int(p[i])
         step = t - (s.t_held if held else s.t_prev)
@@ -155,11 +161,12 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     """`advance` as machine code; None without a compiler."""
     try:
         import numba
-        from numba.extending import register_jitable
+        from numba.extending import overload, register_jitable
     except ImportError:
         return None
-    for part in (*steps.PARTS, returned):
+    for part in (*steps.PARTS, *blocks.PARTS, returned):
         register_jitable(part)
+    overload(blocks.summary)(lambda ts, p, i, j: blocks.summary_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False

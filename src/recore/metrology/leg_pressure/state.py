@@ -60,7 +60,7 @@ DONE, FULL, BACKWARDS, CONFLICT = 0, 1, 2, 3
 SUMS = 6 + 4 * len(TAU_S)
 # an exact sum in two words: the upper one counts 2**40
 WORD = 40
-OCTAVES = 48
+OCTAVES = 64
 
 CYCLE = np.dtype(
     [

@@ -18,7 +18,6 @@ from recore.metrology.leg_pressure.state import (
     LOWEST,
     MINUTE,
     NEVER,
-    OCTAVES,
     PARTIAL,
     PER_MPA,
     QUIET_BIN,
@@ -62,9 +61,12 @@ def add_product(pair, factor, step):
 def octave(step):
     """Bits of a time step."""
     bits = 0
-    while step > 0 and bits < OCTAVES - 1:
-        step >>= 1
-        bits += 1
+    shift = 32
+    while shift > 0:
+        if step >> shift > 0:
+            step >>= shift
+            bits += shift
+        shift >>= 1
     return bits
 
 
