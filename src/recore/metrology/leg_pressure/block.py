@@ -16,12 +16,13 @@ from recore.metrology.leg_pressure.state import (
     PER_MPA,
     RELEASE_FALL_US,
     RELEASE_LAG_US,
+    RUN_US,
     SET,
     SETTING_US,
     YIELD_DROP,
     YIELD_REARM,
 )
-from recore.metrology.leg_pressure.step import begin_bin, carry, end_run, keep_final, octave
+from recore.metrology.leg_pressure.step import begin_bin, carry, keep_final, octave
 
 # fewer samples than this are not worth it, and more are taken in turns
 LEAST, MOST = 4, 4096
@@ -65,22 +66,23 @@ def summary_loop(ts, p, i, j):
     return int(low), int(high), largest, wander, total, uneven == 0
 
 
-def equal_values(s, ts, p, tick, i, j, runs, count):
-    """Runs of equal samples in a block, too short for one to begin and end in it."""
+def equal_values(s, ts, p, tick, i, j):
+    """Runs of equal samples in a block; none long enough to be told ends in it."""
     k = i
     while k < j and p[k] == s.p_prev:
         k += 1
     s.run_n += k - i
-    if k == j:
-        return
-    if k > i:
-        s.t_prev = ts[k - 1] * tick
-    end_run(s, ts[k] * tick, runs, count)
-    b = j - 1
-    while b > k and p[b - 1] == p[j - 1]:
-        b -= 1
-    s.run_from = ts[b] * tick
-    s.run_n = j - b
+    if k < j:
+        if s.leading == 1:
+            s.leading = 0
+            s.lead_to = ts[k - 1] * tick if k > i else s.t_prev
+            s.lead_n = s.run_n
+            s.lead_p = s.p_prev
+        b = j - 1
+        while b > k and p[b - 1] == p[j - 1]:
+            b -= 1
+        s.run_from = ts[b] * tick
+        s.run_n = j - b
 
 
 def final_of_block(s, c, ts, p, tick, i, j, step):
@@ -94,25 +96,20 @@ def final_of_block(s, c, ts, p, tick, i, j, step):
                 break
         s.t_ref = ts[j - 1] * tick
         s.p_ref = int(p[j - 1])
-        return
-    last = -1
-    t_ref = s.t_ref
-    p_ref = s.p_ref
-    for k in range(i, j):
-        t = ts[k] * tick
-        lag = t - t_ref
-        if lag >= RELEASE_LAG_US[0]:
-            if (p_ref - p[k]) * RELEASE_FALL_US < p_ref * min(lag, RELEASE_LAG_US[1]):
-                last = k
-            t_ref = t
-            p_ref = int(p[k])
-    if last >= 0:
-        keep_final(s, c, ts[last] * tick, int(p[last]))
-    s.t_ref = t_ref
-    s.p_ref = p_ref
+    else:
+        last = -1
+        for k in range(i, j):
+            lag = ts[k] * tick - s.t_ref
+            if lag >= RELEASE_LAG_US[0]:
+                if (s.p_ref - p[k]) * RELEASE_FALL_US < s.p_ref * min(lag, RELEASE_LAG_US[1]):
+                    last = k
+                s.t_ref = ts[k] * tick
+                s.p_ref = int(p[k])
+        if last >= 0:
+            keep_final(s, c, ts[last] * tick, int(p[last]))
 
 
-def take_block(s, c, ts, p, tick, i, limits, law, runs, count):
+def take_block(s, c, ts, p, tick, i, limits, law):
     """Take samples from i on as long as nothing happens; index of the first one not taken."""
     set_p, release_p, band_p, gap_us = limits
     n = len(ts)
@@ -137,6 +134,8 @@ def take_block(s, c, ts, p, tick, i, limits, law, runs, count):
     if not even or largest > JUMP or high > _PLAUSIBLE or low < -_PLAUSIBLE:
         return i
     end = ts[j - 1] * tick
+    if end - s.run_from >= RUN_US and s.leading == 0 and (low < high or x != s.p_prev):
+        return i
     last = int(p[j - 1])
     if s.phase == LOW:
         if high >= release_p or s.risen == 1:
@@ -180,11 +179,12 @@ def take_block(s, c, ts, p, tick, i, limits, law, runs, count):
         final_of_block(s, c, ts, p, tick, i, j, step)
     s.spacing[octave(since)] += 1
     s.spacing[octave(step)] += j - i - 1
-    equal_values(s, ts, p, tick, i, j, runs, count)
+    equal_values(s, ts, p, tick, i, j)
     s.t_prev = end
     s.p_prev = last
     return j
 
 
 # what the compiler must know besides `take_block` and `summary`
-PARTS = (summary_loop, equal_values, final_of_block, take_block)
+PARTS = (summary_loop, take_block)
+INLINED = (equal_values, final_of_block)

@@ -17,6 +17,7 @@ from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.log import Log, read_log
+from recore.metrology.leg_pressure.records import RECORD
 from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
 from recore.quantity import Quantity
 
@@ -180,7 +181,7 @@ def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
 
     The sensor's and the resolution's share are the same in all samples and do not average out.
     """
-    cycles = np.concatenate([record.cycles for record in log.legs.values()])
+    cycles = kernel.joined([record.cycles for record in log.legs.values()], RECORD)
     grains = [record.counted("grain") / kernel.PER_MPA for record in log.legs.values()]
     grain = max((g for g in grains if g < kernel.NO_GRAIN / kernel.PER_MPA), default=None)
     if grain is None and sensor_mpa is None:

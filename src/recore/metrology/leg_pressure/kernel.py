@@ -40,6 +40,7 @@ from recore.metrology.leg_pressure.state import (
     STATE,
     YIELD_BAND,
     Limits,
+    joined,
     loading_law,
     new_state,
     quantised,
@@ -48,9 +49,12 @@ from recore.metrology.leg_pressure.step import take
 
 __all__ = [
     "BACKWARDS", "CONFLICT", "COUNTED", "CYCLE", "DONE", "EVENT", "FULL", "LOW", "NEVER", "NO_GRAIN", "PER_MPA", "RUN", "RUN_US",
-    "DROPOUT_US", "JUMP", "SECOND", "SET", "STATE", "YIELD_BAND", "Limits", "advance", "compiled", "interpreted", "loading_law", "new_state",
+    "DROPOUT_US", "JUMP", "SECOND", "SET", "STATE", "YIELD_BAND", "Limits", "advance", "compiled", "interpreted", "joined", "loading_law", "new_state",
     "quantised",
 ]  # fmt: skip
+
+# samples taken one by one after an event, before the next block is tried
+PATIENCE = 8
 
 
 def returned(before, held, after):  # type: ignore[no-untyped-def]
@@ -86,6 +90,7 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
     gap_us = limits[3]
     n = len(ts)
     i = first
+    again = first  # where to look for the next block
     while True:
         if count[0] >= len(rows) or count[1] + 2 > len(events) or count[2] + 2 > len(runs):
             return i, FULL
@@ -96,10 +101,12 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             take(s, c, s.t_held, s.p_held, limits, law, rows, events, runs, count)
             s.t_held = NEVER
             continue
-        after = take_block(s, c, ts, p, tick, i, limits, law, runs, count)
-        if after > i:
-            i = after
-            continue
+        if i >= again:
+            after = take_block(s, c, ts, p, tick, i, limits, law)
+            if after > i:
+                i = after
+                continue
+            again = i + PATIENCE
         t = ts[i] * tick
         x = int(p[i])
         step = t - (s.t_held if held else s.t_prev)
@@ -166,7 +173,10 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
         return None
     for part in (*steps.PARTS, *blocks.PARTS, returned):
         register_jitable(part)
-    overload(blocks.summary)(lambda ts, p, i, j: blocks.summary_loop)
+    # in the middle of the hot path, where handing arrays on costs as much as the sums
+    for part in blocks.INLINED:
+        register_jitable(inline="always")(part)
+    overload(blocks.summary, inline="always")(lambda ts, p, i, j: blocks.summary_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False

@@ -8,6 +8,7 @@ anywhere, and taken sample by sample or in blocks, and gives the same bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -215,3 +216,15 @@ def whole(pair: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sums of two words [..., 2] as floating-point numbers, rounded once."""
     total: NDArray[np.float64] = pair[..., 0] * float(2**WORD) + pair[..., 1]
     return total
+
+
+def joined(pieces: Sequence[NDArray[Any]], kind: np.dtype[Any]) -> NDArray[Any]:
+    """One array of records of several; unlike `concatenate` it need not reconcile their types field by field."""
+    if len(pieces) == 1:
+        return pieces[0]
+    whole = np.empty(sum(map(len, pieces)), kind)
+    at = 0
+    for piece in pieces:
+        whole[at : at + len(piece)] = piece
+        at += len(piece)
+    return whole
