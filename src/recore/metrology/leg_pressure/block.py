@@ -4,7 +4,7 @@ Most samples of a leg come at a fixed rate and tell of no event. `take_block` fi
 one bin, by branch-free sums that a compiler turns into vector instructions, and adds it to the state as
 `step.take` would have done one by one. Where it is not sure it does nothing.
 """
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 from __future__ import annotations
 

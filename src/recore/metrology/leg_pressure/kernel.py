@@ -5,6 +5,7 @@ compiler the same source runs in the interpreter, and both give the same bits: p
 whole numbers, and what is not is summed bin by bin, one after the other. All there is to know about a
 leg so far is one `STATE` record, so a log may be cut anywhere.
 """
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -140,7 +141,18 @@ def interpreted(  # type: ignore[no-untyped-def]
     fields = _loaded(state[0])
     written: list[int] = [0, 0, 0]
     i, why = advance(
-        ts[first:].tolist(), p[first:].tolist(), tick, 0, flush, [fields], rows, events, runs, written, tuple(limits), law
+        ts[first:].tolist(),
+        p[first:].tolist(),
+        tick,
+        0,
+        flush,
+        [fields],
+        rows,
+        events,
+        runs,
+        written,
+        tuple(limits),
+        law,
     )
     _stored(fields, state[0])
     count[:] = written
@@ -181,12 +193,9 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False
     rows, events, runs = (np.zeros(1, kind) for kind in (CYCLE, EVENT, RUN))
-    given: tuple[Any, ...] = (
-        (ts, p, 1, 0, 0, new_state(), rows, events, runs, np.zeros(3, np.int64))
-        + (tuple(Limits(0, 0, 0, 0)), loading_law())
-    )  # fmt: skip
+    count, limits = np.zeros(3, np.int64), tuple(Limits(0, 0, 0, 0))
+    given = (ts, p, 1, 0, 0, new_state(), rows, events, runs, count, limits, loading_law())
     typeof: Callable[[Any], Any] = numba.typeof
     signature = tuple(typeof(value) for value in given)
     kernel: Callable[..., tuple[int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel
-

@@ -264,11 +264,13 @@ def _tasks(tables: Sequence[Table]) -> list[tuple[int, list[Part]]]:
     tasks: list[tuple[int, list[Part]]] = []
     for number, parts in enumerate(listed):
         group: list[Part] = []
+        rows = 0
         for part in parts:
-            if group and sum(p.rows or 0 for p in group) >= wanted:
+            if group and rows >= wanted:
                 tasks.append((number, group))
-                group = []
+                group, rows = [], 0
             group.append(part)
+            rows += part.rows or 0
         tasks.append((number, group))
     return tasks
 

@@ -42,9 +42,7 @@ def runs_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     last = state[0]
     if last["t_prev"] - last["run_from"] < kernel.RUN_US:
         return written
-    run = np.array(
-        [(last["run_from"], last["t_prev"], last["p_prev"], last["run_n"])], kernel.RUN
-    )
+    run = np.array([(last["run_from"], last["t_prev"], last["p_prev"], last["run_n"])], kernel.RUN)
     return kernel.joined((written, run), kernel.RUN)
 
 
@@ -60,7 +58,9 @@ def yields_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     return events
 
 
-def cycles_of(rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]) -> Any:
+def cycles_of(
+    rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]
+) -> Any:
     """`RECORD`s of the cycles of several legs, one leg after the other.
 
     Parameters

@@ -208,8 +208,11 @@ def loading_law() -> NDArray[np.float64]:
 
 def quantised(p: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
     """Pressures [MPa] as whole multiples of 10 Pa."""
-    scaled = np.floor(p.astype(np.float64) * PER_MPA + 0.5)
-    return np.clip(scaled, -HIGHEST, HIGHEST, out=scaled).astype(np.int32)
+    scaled = np.multiply(p, PER_MPA, dtype=np.float64)
+    np.rint(scaled, out=scaled)
+    if scaled.size and (scaled.max() > HIGHEST or scaled.min() < -HIGHEST):
+        np.clip(scaled, -HIGHEST, HIGHEST, out=scaled)
+    return scaled.astype(np.int32)
 
 
 def whole(pair: NDArray[np.int64]) -> NDArray[np.float64]:

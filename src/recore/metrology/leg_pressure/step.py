@@ -3,7 +3,7 @@
 Plain functions that numba compiles into `kernel.advance`. They work on a `STATE` record `s` and its
 `CYCLE` record `c` by attribute, so that in the interpreter two plain objects can stand for them.
 """
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 from __future__ import annotations
 

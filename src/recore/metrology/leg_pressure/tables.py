@@ -144,7 +144,8 @@ def _balance(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """Imbalance of the legs' mean pressures, number of legs and time with all legs released, by group."""
     order = np.lexsort((leg, group))
-    group, leg, span, twap, low_s = (of[order] for of in (group, leg, span, twap, low_s))
+    group, leg = group[order], leg[order]
+    span, twap, low_s = span[order], twap[order], low_s[order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(group) != 0) | (np.diff(leg) != 0)
     member = np.cumsum(new) - 1
