@@ -111,7 +111,7 @@ def final_of_block(s, c, ts, p, tick, i, j, step):
 
 def take_block(s, c, ts, p, tick, i, limits, law):
     """Take samples from i on as long as nothing happens; index of the first one not taken."""
-    set_p, release_p, band_p, gap_us = limits
+    _, release_p, band_p, gap_us = limits
     n = len(ts)
     if i + LEAST > n or s.t_held != NEVER or s.phase < LOW or s.seeking == 1:
         return i
