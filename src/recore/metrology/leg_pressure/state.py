@@ -208,17 +208,17 @@ def loading_law() -> NDArray[np.float64]:
 
 def quantised(p: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
     """Pressures [MPa] as whole multiples of 10 Pa."""
-    scaled = np.multiply(p, PER_MPA, dtype=np.float64)
+    scaled: NDArray[np.float64] = np.multiply(p, PER_MPA, dtype=np.float64)
     np.rint(scaled, out=scaled)
     if scaled.size and (scaled.max() > HIGHEST or scaled.min() < -HIGHEST):
         np.clip(scaled, -HIGHEST, HIGHEST, out=scaled)
-    return scaled.astype(np.int32)
+    quanta: NDArray[np.int32] = scaled.astype(np.int32)
+    return quanta
 
 
 def whole(pair: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sums of two words [..., 2] as floating-point numbers, rounded once."""
-    total: NDArray[np.float64] = pair[..., 0] * float(2**WORD) + pair[..., 1]
-    return total
+    return np.asarray(pair[..., 0] * float(2**WORD) + pair[..., 1], np.float64)
 
 
 def joined(pieces: Sequence[NDArray[Any]], kind: np.dtype[Any]) -> NDArray[Any]:
