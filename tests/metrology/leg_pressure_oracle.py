@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -20,7 +22,7 @@ def without_excursions(t, p, gap_s=300.0):
 def equal_runs(t, p, at_least_s=300.0):
     """Runs (first time, last time, value, samples) of exactly the same value, of 5 min or more."""
     edges = [0, *(np.flatnonzero(np.diff(p)) + 1), len(p)]
-    runs = [(t[a], t[b - 1], p[a], b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    runs = [(t[a], t[b - 1], p[a], b - a) for a, b in pairwise(edges)]
     return [run for run in runs if run[1] - run[0] >= at_least_s]
 
 
@@ -70,7 +72,9 @@ def one_cycle(t, p, yield_mpa):
     for m in range(1, len(p)):
         step = min(t[m] - t[m - 1], 10)
         falling = round(100 * (p[m - 1] - p[m])) * 200 >= round(100 * p[m - 1]) * step
-        if m in backs or (not falling and (round(100 * p[m]) * 5 >= round(100 * p[j]) * 3 or t[m] - t[j] > 180)):
+        if m in backs or (
+            not falling and (round(100 * p[m]) * 5 >= round(100 * p[j]) * 3 or t[m] - t[j] > 180)
+        ):
             j = m
     span = t[-1] - t[0]
     valve = openings(t, p, j, yield_mpa)

@@ -225,6 +225,48 @@ class TestByHand:
         assert rows(support_cycles(log([0, *noisy, 0])))[0]["leak_mpa_per_min"] is None
 
 
+class TestExcursions:
+    QUIET = (0, 0, *[30.0] * 600, 0, 0)
+
+    @pytest.mark.parametrize("value", [0.0, -0.4, 12.0, 60.0])
+    def test_a_single_sample_counts_in_no_column(self, value):
+        p = list(self.QUIET)
+        p[300] = value
+        clean = [x for k, x in enumerate(self.QUIET) if k != 300]
+        t = [k for k in range(len(p)) if k != 300]
+        assert support_cycles(log(p)).table.equals(support_cycles(log(clean, t)).table)
+        assert support_cycles(log(p)).yields.num_rows == 0
+
+    def test_two_samples_or_a_slow_one_are_a_release(self):
+        p = list(self.QUIET)
+        p[300:302] = [0.0, 0.0]
+        assert support_cycles(log(p)).cycles.value == 2
+        slow = [0, 30, 30, 0, 30, 30, 0]
+        assert support_cycles(log(slow, np.arange(7) * 30)).cycles.value == 2
+
+    def test_no_cycle_of_one_sample_at_1_s(self):
+        assert support_cycles(log([0, 0, 30, 0, 0])).cycles.value == 0
+
+
+class TestSupports:
+    def test_imbalance_of_30_and_24_mpa(self):
+        left, right = log([0, 0, *[30] * 100, 0, 0]), log([0, 0, *[24] * 100, 0, 0], leg=2)
+        result = support_cycles(left, right, rated_setting_mpa=31)
+        (row,) = result.support_cycles.to_pylist()
+        assert row["imbalance"] == result.imbalance_mean.value == pytest.approx(0.2)
+        assert (row["legs"], row["setting_mpa"], row["twap_mpa"]) == (2, 24, 27)
+        assert row["adequate"] is False  # 0.8 x 31 = 24.8
+        assert result.setting_adequacy.value == 0
+        assert support_cycles(left, right, rated_setting_mpa=30).setting_adequacy.value == 1
+        assert support_cycles(left, right).setting_adequacy is None
+
+    def test_legs_need_not_be_lowered_in_the_same_second(self):
+        cycle = [*[30] * 100, 0, 0, 0, 0]
+        result = support_cycles(log([0, 0, *cycle * 3]), log([0, 0, 0, 0, *cycle * 3], leg=2))
+        assert [row["legs"] for row in result.support_cycles.to_pylist()] == [2, 2, 2]
+        assert result.support_cycles["low_s"].to_pylist() == [None, 4, 4]
+
+
 class TestUncertainty:
     P = (0, *[30.0, 30.1] * 300, 0)
 

@@ -19,6 +19,7 @@ from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure import log as leg_pressure_log
 from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.metrology.leg_pressure.rows import one_each
+from recore.metrology.leg_pressure.segment import Reader, Segment
 
 BEGIN = np.datetime64("2026-01-01T00:00:00", "us")
 
@@ -145,6 +146,42 @@ class TestCuts:
             processes = support_cycles.run([file], executor=pool)
         assert processes.finding == inline.finding
         assert processes.artifacts == inline.artifacts
+
+    def test_a_thousand_cuts(self):
+        """Segments joined in any grouping are one pass: cycles, events, runs and counts."""
+        rng = np.random.default_rng(12)
+        table = spoilt(12, 400).filter(pa.compute.equal(pa.compute.field("support"), 1))
+        table = table.filter(pa.compute.equal(pa.compute.field("leg"), 1))
+        good = ~np.isnan(table["pressure_mpa"].to_numpy())
+        ts = table["ts"].to_numpy().astype(np.int64)[good]
+        p = kernel.quantised(table["pressure_mpa"].to_numpy()[good])
+        p[120:190] = p[120]
+        ts, p = ts[:240], p[:240]
+        reader = Reader(kernel.Limits.of(5, 3, 25, 300), small=True)
+
+        def summed(edges):
+            parts = []
+            for a, b in pairwise(edges):
+                part = Segment()
+                assert reader.extend(part, ts[a:b], p[a:b], 1, 0) == (b - a, kernel.DONE)
+                parts.append(part)
+            while len(parts) > 1:
+                k = int(rng.integers(0, len(parts) - 1))
+                assert reader.join(parts[k], parts.pop(k + 1))
+            whole = Segment(state=kernel.new_state())
+            assert reader.join(whole, parts[0])
+            reader.finish(whole)
+            kinds = (kernel.CYCLE, kernel.EVENT, kernel.RUN)
+            written = zip((whole.cycles, whole.events, whole.runs), kinds, strict=True)
+            return [kernel.joined(pieces, kind).tobytes() for pieces, kind in written], [
+                whole.state[name].tolist() for name in (*kernel.COUNTED, "grain", "run_from", "run_n")
+            ]
+
+        expected = summed([0, len(ts)])
+        assert all(expected[0])
+        for _ in range(1000):
+            cuts = np.unique(rng.integers(1, len(ts), int(rng.integers(1, 12))))
+            assert summed([0, *cuts.tolist(), len(ts)]) == expected
 
 
 class TestLongStretches:

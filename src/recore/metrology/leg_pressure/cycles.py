@@ -17,6 +17,7 @@ from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.log import Log, read_log
+from recore.metrology.leg_pressure.records import RECORD
 from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
 from recore.quantity import Quantity
 
@@ -38,7 +39,10 @@ class LegCycles:
     """Complete load cycles of all legs of a log.
 
     `cycles` and `yield_events` count; `twap_mean` is the mean of the cycles' time-weighted average
-    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle.
+    pressures; `incomplete_cycles` were left out. `setting_adequacy` is the share of support cycles set to 0.8
+    of the rated setting pressure or more (none where that is not given), `imbalance_mean` the mean imbalance
+    of their legs. `table` has one row per complete cycle of a leg, `yields` one per yield event of these, and
+    `support_cycles` one per cycle of a support.
     """
 
     cycles: Annotated[Quantity, Unit("1")]
@@ -77,6 +81,7 @@ def support_cycles(
     gap_limit_s : longest time between two samples that is not flagged, s
     sensor_uncertainty_mpa : expanded uncertainty (k = 2) of the transducers, MPa; without it only
         their resolution and noise are known, from the record itself
+    rated_setting_mpa : rated setting pressure of the supports, MPa; without it none is called adequate or not
     executor : where the parts of the log are read; the finding does not depend on it
 
     Returns
@@ -96,8 +101,9 @@ def support_cycles(
 
     `final_mpa`: the release is the fall, by at least 0.5 % of the pressure per second, that ends in the
     crossing of the release threshold; the value before its first step is the final pressure. Steps are
-    judged over at least 0.5 s, so that noise in a fast record does not break the fall; a pause below 60 % of
-    the final pressure is part of the release if it is shorter than 3 min.
+    judged over at least 0.5 s, so that noise in a fast record does not break the fall, and over no more than
+    10 s, for what a rare sample shows happened just before it; a pause below 60 % of the final pressure is
+    part of the release if it is shorter than 3 min, unless the pressure comes back into the yield band.
 
     *Yield event*: the pressure comes to 0.98 of `yield_mpa` or above and then drops by more than 1 MPa from
     its highest value since. The next one needs a rise of 0.5 MPa back into that band. A drop that is
@@ -108,10 +114,37 @@ def support_cycles(
     logarithmic loading law of the roof taken out where that explains the record down to its noise (see
     `leak_rates`). Empty, and flagged, where the quiet part is too short to tell.
 
-    Pressures are compared with 1e-5 MPa to spare, so that single and double precision give the same cycles.
-    Samples without a number or with a date before 1971 or after 2100 are left out, repeated ones count once.
-    A negative sample in a set cycle is left out if the leg is not released within 3 s, and otherwise taken
-    for a release seen with a zero drift. Records of legs whose samples overlap or run backwards are sorted.
+    `opening_mpa`, `reseat_mpa`, `unload_s`, `recovery_s`: means over the cycle's yield events of the peak before
+    the drop, the trough after it, the time from peak to trough and from trough to the return into the band
+    (of those that return). The trough is sought until the pressure has risen by 0.5 MPa, or has not fallen by
+    so much for 60 s: what goes on after that is a leak. Empty without an event.
+
+    `revised_mpa`: mean pressure from 2.5 to 3 min after the start, straight between samples: the setting
+    pressure after the first relaxation. Empty in a shorter cycle and over a gap.
+
+    `loading_1_mpa_per_min` (initial), `loading_2_…` (stable), `loading_3_…` (last): slopes of least-squares lines
+    through half-minute means, counted from the start, from 0.5 to 5 min, from there to the last phase, and
+    over the last ten means that begin no earlier than 5 min and surely precede the release. Empty with
+    fewer than three means.
+
+    `low_mpa`, `low_s`: lowest pressure, and time, between the release before and the start; empty where the
+    record does not show that release. `attempts`: how often the leg was set before it held, at least 1: rises
+    through the release threshold that fell back, and cycles before this one that held for less than 60 s.
+    `gap_s`: time of the cycle that lies in gaps longer than the limit.
+
+    *Support cycle*: the leg cycles of a support that overlap by more than a tenth of their length. Its setting
+    pressure is the lowest of its legs, its TWAP their mean by duration, its `imbalance` the difference between
+    the highest and the lowest mean pressure of a leg, over the highest; `low_s` the shortest of its legs.
+
+    *Logged on change*: where less than nine tenths of the time steps of a leg lie within two neighbouring octaves,
+    a value holds until the next telegram, and the TWAP is that of the steps.
+
+    *Excursion*: a sample more than 3 MPa above or below both neighbours, from which the next one, within 3 s,
+    returns at least half of the way, counts in nothing: no leg is released, advanced and set in that time. A
+    sample of a record slower than that always counts. Pressures are taken in whole multiples of 10 Pa, so that
+    single and double precision, and any way to cut a log, give the same cycles. Samples without a number or
+    with a date before 1971 or after 2100 are left out, repeated ones count once. Records of legs whose samples
+    overlap or run backwards are sorted.
 
     Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
 
@@ -122,7 +155,8 @@ def support_cycles(
     References
     ----------
     Setting, final and time-weighted average pressure: S. Prasad et al., Mining, Metallurgy & Exploration 38
-    (2021) 945-958. Expanded uncertainty: JCGM 100:2008, 4.3.7 and 6.2.
+    (2021) 945-958. Revised setting pressure and phases of loading: Advances in Civil Engineering 2018, 3031714.
+    Yield events: Sensors 23 (2023) 8853. Expanded uncertainty: JCGM 100:2008, 4.3.7 and 6.2.
     """
     if not release_threshold_mpa < set_threshold_mpa < kernel.YIELD_BAND * yield_mpa:
         raise BadInput(
@@ -180,7 +214,7 @@ def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
 
     The sensor's and the resolution's share are the same in all samples and do not average out.
     """
-    cycles = np.concatenate([record.cycles for record in log.legs.values()])
+    cycles = kernel.joined([record.cycles for record in log.legs.values()], RECORD)
     grains = [record.counted("grain") / kernel.PER_MPA for record in log.legs.values()]
     grain = max((g for g in grains if g < kernel.NO_GRAIN / kernel.PER_MPA), default=None)
     if grain is None and sensor_mpa is None:

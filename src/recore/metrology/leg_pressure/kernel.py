@@ -5,6 +5,7 @@ compiler the same source runs in the interpreter, and both give the same bits: p
 whole numbers, and what is not is summed bin by bin, one after the other. All there is to know about a
 leg so far is one `STATE` record, so a log may be cut anywhere.
 """
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from recore.metrology.leg_pressure import block as blocks
 from recore.metrology.leg_pressure import step as steps
+from recore.metrology.leg_pressure.block import take_block
 from recore.metrology.leg_pressure.state import (
     BACKWARDS,
     CONFLICT,
@@ -38,6 +41,7 @@ from recore.metrology.leg_pressure.state import (
     STATE,
     YIELD_BAND,
     Limits,
+    joined,
     loading_law,
     new_state,
     quantised,
@@ -45,10 +49,37 @@ from recore.metrology.leg_pressure.state import (
 from recore.metrology.leg_pressure.step import take
 
 __all__ = [
-    "BACKWARDS", "CONFLICT", "COUNTED", "CYCLE", "DONE", "EVENT", "FULL", "LOW", "NEVER", "NO_GRAIN", "PER_MPA", "RUN", "RUN_US",
-    "DROPOUT_US", "JUMP", "SECOND", "SET", "STATE", "YIELD_BAND", "Limits", "advance", "compiled", "interpreted", "loading_law", "new_state",
+    "BACKWARDS",
+    "CONFLICT",
+    "COUNTED",
+    "CYCLE",
+    "DONE",
+    "DROPOUT_US",
+    "EVENT",
+    "FULL",
+    "JUMP",
+    "LOW",
+    "NEVER",
+    "NO_GRAIN",
+    "PER_MPA",
+    "RUN",
+    "RUN_US",
+    "SECOND",
+    "SET",
+    "STATE",
+    "YIELD_BAND",
+    "Limits",
+    "advance",
+    "compiled",
+    "interpreted",
+    "joined",
+    "loading_law",
+    "new_state",
     "quantised",
 ]  # fmt: skip
+
+# samples taken one by one after an event, before the next block is tried
+PATIENCE = 8
 
 
 def returned(before, held, after):  # type: ignore[no-untyped-def]
@@ -84,6 +115,7 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
     gap_us = limits[3]
     n = len(ts)
     i = first
+    again = first  # where to look for the next block
     while True:
         if count[0] >= len(rows) or count[1] + 2 > len(events) or count[2] + 2 > len(runs):
             return i, FULL
@@ -94,6 +126,12 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             take(s, c, s.t_held, s.p_held, limits, law, rows, events, runs, count)
             s.t_held = NEVER
             continue
+        if i >= again:
+            after = take_block(s, c, ts, p, tick, i, limits, law)
+            if after > i:
+                i = after
+                continue
+            again = i + PATIENCE
         t = ts[i] * tick
         x = int(p[i])
         step = t - (s.t_held if held else s.t_prev)
@@ -127,7 +165,18 @@ def interpreted(  # type: ignore[no-untyped-def]
     fields = _loaded(state[0])
     written: list[int] = [0, 0, 0]
     i, why = advance(
-        ts[first:].tolist(), p[first:].tolist(), tick, 0, flush, [fields], rows, events, runs, written, tuple(limits), law
+        ts[first:].tolist(),
+        p[first:].tolist(),
+        tick,
+        0,
+        flush,
+        [fields],
+        rows,
+        events,
+        runs,
+        written,
+        tuple(limits),
+        law,
     )
     _stored(fields, state[0])
     count[:] = written
@@ -155,21 +204,22 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     """`advance` as machine code; None without a compiler."""
     try:
         import numba
-        from numba.extending import register_jitable
+        from numba.extending import overload, register_jitable
     except ImportError:
         return None
-    for part in (*steps.PARTS, returned):
+    for part in (*steps.PARTS, *blocks.PARTS, returned):
         register_jitable(part)
+    # in the middle of the hot path, where handing arrays on costs as much as the sums
+    for part in blocks.INLINED:
+        register_jitable(inline="always")(part)
+    overload(blocks.summary, inline="always")(lambda ts, p, i, j: blocks.summary_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False
     rows, events, runs = (np.zeros(1, kind) for kind in (CYCLE, EVENT, RUN))
-    given: tuple[Any, ...] = (
-        (ts, p, 1, 0, 0, new_state(), rows, events, runs, np.zeros(3, np.int64))
-        + (tuple(Limits(0, 0, 0, 0)), loading_law())
-    )  # fmt: skip
+    count, limits = np.zeros(3, np.int64), tuple(Limits(0, 0, 0, 0))
+    given = (ts, p, 1, 0, 0, new_state(), rows, events, runs, count, limits, loading_law())
     typeof: Callable[[Any], Any] = numba.typeof
     signature = tuple(typeof(value) for value in given)
     kernel: Callable[..., tuple[int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel
-

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recore.errors import BadInput
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
-from recore.metrology.leg_pressure.records import cycles_of, event_driven, runs_of, yields_of
+from recore.metrology.leg_pressure.records import YIELD, cycles_of, event_driven, runs_of, yields_of
 from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, one_each, stretches
 from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
 
@@ -165,7 +165,7 @@ def _record(reader: Reader, whole: Segment, conflicts: int = 0) -> LegRecord:
     reader.finish(whole)
     assert whole.state is not None
     rows, events, runs = (
-        np.concatenate([np.empty(0, kind), *pieces])
+        kernel.joined(pieces, kind)
         for kind, pieces in (
             (kernel.CYCLE, whole.cycles),
             (kernel.EVENT, whole.events),
@@ -177,11 +177,11 @@ def _record(reader: Reader, whole: Segment, conflicts: int = 0) -> LegRecord:
 
 def _finished(records: Sequence[LegRecord]) -> None:
     """Turn the kernel's rows of several legs into `RECORD`s."""
-    rows = np.concatenate([record.cycles for record in records])
+    rows = kernel.joined([record.cycles for record in records], kernel.CYCLE)
     lengths = [len(record.cycles) for record in records]
     cycles = cycles_of(
         rows,
-        np.concatenate([record.yields for record in records]),
+        kernel.joined([record.yields for record in records], YIELD),
         np.cumsum([0, *lengths[:-1]]),
         np.repeat([record.event_driven for record in records], lengths),
     )
@@ -264,11 +264,13 @@ def _tasks(tables: Sequence[Table]) -> list[tuple[int, list[Part]]]:
     tasks: list[tuple[int, list[Part]]] = []
     for number, parts in enumerate(listed):
         group: list[Part] = []
+        rows = 0
         for part in parts:
-            if group and sum(p.rows or 0 for p in group) >= wanted:
+            if group and rows >= wanted:
                 tasks.append((number, group))
-                group = []
+                group, rows = [], 0
             group.append(part)
+            rows += part.rows or 0
         tasks.append((number, group))
     return tasks
 

@@ -40,10 +40,10 @@ def event_driven(spacing: NDArray[np.int64]) -> bool:
 def runs_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     """Runs of equal samples of a finished leg, with the one that its record ends with."""
     last = state[0]
-    run = np.zeros(int(last["t_prev"] - last["run_from"] >= kernel.RUN_US), kernel.RUN)
-    if run.size:
-        run[0] = last["run_from"], last["t_prev"], last["p_prev"], last["run_n"]
-    return np.concatenate((written, run))
+    if last["t_prev"] - last["run_from"] < kernel.RUN_US:
+        return written
+    run = np.array([(last["run_from"], last["t_prev"], last["p_prev"], last["run_n"])], kernel.RUN)
+    return kernel.joined((written, run), kernel.RUN)
 
 
 def yields_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
@@ -58,7 +58,9 @@ def yields_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     return events
 
 
-def cycles_of(rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]) -> Any:
+def cycles_of(
+    rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]
+) -> Any:
     """`RECORD`s of the cycles of several legs, one leg after the other.
 
     Parameters

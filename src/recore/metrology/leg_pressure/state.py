@@ -8,6 +8,7 @@ anywhere, and taken sample by sample or in blocks, and gives the same bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ DONE, FULL, BACKWARDS, CONFLICT = 0, 1, 2, 3
 SUMS = 6 + 4 * len(TAU_S)
 # an exact sum in two words: the upper one counts 2**40
 WORD = 40
-OCTAVES = 48
+OCTAVES = 64
 
 CYCLE = np.dtype(
     [
@@ -207,11 +208,26 @@ def loading_law() -> NDArray[np.float64]:
 
 def quantised(p: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
     """Pressures [MPa] as whole multiples of 10 Pa."""
-    scaled = np.floor(p.astype(np.float64) * PER_MPA + 0.5)
-    return np.clip(scaled, -HIGHEST, HIGHEST, out=scaled).astype(np.int32)
+    scaled: NDArray[np.float64] = np.multiply(p, PER_MPA, dtype=np.float64)
+    np.rint(scaled, out=scaled)
+    if scaled.size and (scaled.max() > HIGHEST or scaled.min() < -HIGHEST):
+        np.clip(scaled, -HIGHEST, HIGHEST, out=scaled)
+    quanta: NDArray[np.int32] = scaled.astype(np.int32)
+    return quanta
 
 
 def whole(pair: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sums of two words [..., 2] as floating-point numbers, rounded once."""
-    total: NDArray[np.float64] = pair[..., 0] * float(2**WORD) + pair[..., 1]
-    return total
+    return np.asarray(pair[..., 0] * float(2**WORD) + pair[..., 1], np.float64)
+
+
+def joined(pieces: Sequence[NDArray[Any]], kind: np.dtype[Any]) -> NDArray[Any]:
+    """One array of records of several; unlike `concatenate` it need not reconcile their types field by field."""
+    if len(pieces) == 1:
+        return pieces[0]
+    whole = np.empty(sum(map(len, pieces)), kind)
+    at = 0
+    for piece in pieces:
+        whole[at : at + len(piece)] = piece
+        at += len(piece)
+    return whole

@@ -3,7 +3,7 @@
 Plain functions that numba compiles into `kernel.advance`. They work on a `STATE` record `s` and its
 `CYCLE` record `c` by attribute, so that in the interpreter two plain objects can stand for them.
 """
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from recore.metrology.leg_pressure.state import (
     LOWEST,
     MINUTE,
     NEVER,
-    OCTAVES,
     PARTIAL,
     PER_MPA,
     QUIET_BIN,
@@ -62,9 +61,12 @@ def add_product(pair, factor, step):
 def octave(step):
     """Bits of a time step."""
     bits = 0
-    while step > 0 and bits < OCTAVES - 1:
-        step >>= 1
-        bits += 1
+    shift = 32
+    while shift > 0:
+        if step >> shift > 0:
+            step >>= shift
+            bits += shift
+        shift >>= 1
     return bits
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.log import Log
+from recore.metrology.leg_pressure.records import RECORD, YIELD
 
 UTC = pa.timestamp("us", "UTC")
 # a set support holds at least this share of the rated setting pressure (quality rules of the trade)
@@ -37,7 +38,7 @@ def _known(values: NDArray[np.float64]) -> pa.Array:
 def cycle_table(log: Log) -> pa.Table:
     """One row per complete cycle of a leg, by support, leg and time."""
     every = [record.cycles for record in log.legs.values()]
-    keys, cycles = _keys(log, every), np.concatenate(every)
+    keys, cycles = _keys(log, every), kernel.joined(every, RECORD)
     columns: dict[str, Any] = {
         "support": keys[:, 0],
         "leg": keys[:, 1],
@@ -68,7 +69,7 @@ def cycle_table(log: Log) -> pa.Table:
 def yield_table(log: Log) -> pa.Table:
     """One row per yield event of a complete cycle, by support, leg and time."""
     every = [record.yields for record in log.legs.values()]
-    keys, events = _keys(log, every), np.concatenate(every)
+    keys, events = _keys(log, every), kernel.joined(every, YIELD)
     columns: dict[str, Any] = {
         "support": keys[:, 0],
         "leg": keys[:, 1],
@@ -143,7 +144,8 @@ def _balance(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """Imbalance of the legs' mean pressures, number of legs and time with all legs released, by group."""
     order = np.lexsort((leg, group))
-    group, leg, span, twap, low_s = (of[order] for of in (group, leg, span, twap, low_s))
+    group, leg = group[order], leg[order]
+    span, twap, low_s = span[order], twap[order], low_s[order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(group) != 0) | (np.diff(leg) != 0)
     member = np.cumsum(new) - 1
