@@ -12,11 +12,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from recore.errors import BadInput
-from recore.evidence import Table
+from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import Log, read_log
+from recore.metrology.leg_pressure.log import Log, ZeroLimits, read_log
+from recore.metrology.leg_pressure.quality import files_table, flags, report
 from recore.quantity import Quantity
 
 _INLINE = Inline()
@@ -47,16 +48,20 @@ class LegCycles:
     table: Annotated[pa.Table, Artifact("cycles.parquet")]
     thresholds: Thresholds
     flags: tuple[Note, ...]
+    quality: Annotated[pa.Table, Artifact("quality.parquet")]
+    files: Annotated[pa.Table, Artifact("files.csv")]
 
 
 @method("support.cycles", version=1, reproducible={"twap_mean": Tolerance(relative=1e-9)})
 def support_cycles(
-    *logs: Table,
+    *logs: Table | Unread,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
     release_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 3.0,
     yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
     gap_limit_s: Annotated[float, Unit("s"), Field(gt=0, le=86400)] = 300.0,
     sensor_uncertainty_mpa: Annotated[float | None, Unit("MPa"), Field(ge=0, le=100)] = None,
+    zero_offset_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 0.8,
+    back_pressure_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=20)] = 3.0,
     executor: Executor = _INLINE,
 ) -> LegCycles:
     """Load cycles, yield events and leaks of hydraulic support legs.
@@ -127,11 +132,12 @@ def support_cycles(
     if not logs:
         raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
     limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
-    log = read_log(logs, limits, executor)
+    log = read_log(logs, limits, executor, ZeroLimits(zero_offset_mpa, back_pressure_mpa))
     table = _cycle_table(log)
     records = log.legs.values()
     partial = sum(record.counted("partial") + record.running for record in records)
-    flags = _flags(log, gap_limit_s, partial)
+    found = report(log, gap_limit_s)
+    notes = flags(log, found, gap_limit_s, partial)
     mean = None
     if table.num_rows:
         mean = Quantity(
@@ -140,7 +146,7 @@ def support_cycles(
             _uncertainty(log, sensor_uncertainty_mpa),
         )
         if sensor_uncertainty_mpa is None:
-            flags.append(
+            notes.append(
                 Note(
                     "uncertainty-from-record",
                     "the uncertainty holds the resolution and noise of the record only, not the "
@@ -154,7 +160,9 @@ def support_cycles(
         incomplete_cycles=Quantity(partial),
         table=table,
         thresholds=Thresholds(set_threshold_mpa, release_threshold_mpa, yield_mpa),
-        flags=tuple(flags),
+        flags=tuple(notes),
+        quality=found.table(),
+        files=files_table(log),
     )
 
 
@@ -194,76 +202,6 @@ def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
     noise = math.sqrt(math.pi) / 2 * math.fsum(cycles["wander"]) / steps if steps else 0.0
     random = noise**2 / int(cycles["samples"].sum())
     return math.sqrt((sensor_mpa or 0.0) ** 2 + 4 * ((grain or 0.0) ** 2 / 12 + random))
-
-
-def _flags(log: Log, gap_limit_s: float, partial: int) -> list[Note]:
-    """What a reader must know about the record."""
-
-    def total(name: str) -> int:
-        return sum(record.counted(name) for record in log.legs.values())
-
-    cycles = [record.cycles for record in log.legs.values()]
-    complete = sum(map(len, cycles))
-    outside = sum(record.outside for record in log.legs.values())
-    bridged = sum(int(np.count_nonzero(rows["gaps"])) for rows in cycles)
-    conflicts = sum(record.conflicts for record in log.legs.values())
-    faults, dropouts = log.faults, total("dropouts")
-    flags: list[Note] = []
-
-    def flag(code: str, count: int, text: str) -> None:
-        if count:
-            flags.append(Note(code, text))
-
-    flag(
-        "no-cycles",
-        not complete,
-        "no leg has a complete cycle, from a rise through the set threshold to a release",
-    )
-    flag(
-        "incomplete",
-        partial,
-        f"{partial} cycle(s) under way at the beginning or end of the record are left out",
-    )
-    flag(
-        "yield-outside",
-        outside,
-        f"{outside} further yield event(s) in incomplete cycles are not counted",
-    )
-    flag(
-        "gap",
-        total("gaps"),
-        f"{total('gaps')} gap(s) longer than {gap_limit_s:g} s; {bridged} complete cycle(s) run over one",
-    )
-    flag(
-        "duplicate",
-        total("repeats") + conflicts,
-        f"{total('repeats')} repeated sample(s) count once; {conflicts} other(s) contradict one of the "
-        "same time and are left out",
-    )
-    flag(
-        "order",
-        len(log.disordered),
-        f"time runs backwards within a file on {len(log.disordered)} leg(s); their samples were sorted",
-    )
-    silent = sum(int(np.count_nonzero(np.isnan(rows["leak"]))) for rows in cycles)
-    flag(
-        "leak-not-told",
-        silent,
-        f"{silent} of {complete} complete cycle(s) have no leak: their quiet part is too short or too noisy",
-    )
-    flag("clock", faults.clock, f"{faults.clock} sample(s) dated before 1971 or after 2100 are left out")
-    flag("nan", faults.nan, f"{faults.nan} sample(s) without a pressure are left out")
-    flag(
-        "negative",
-        faults.negative,
-        f"{faults.negative} negative pressure(s); {dropouts} single one(s) in set cycles are left out",
-    )
-    flag(
-        "unit",
-        faults.implausible,
-        f"{faults.implausible} sample(s) above 100 MPa: is the column in another unit?",
-    )
-    return flags
 
 
 @support_cycles.plot

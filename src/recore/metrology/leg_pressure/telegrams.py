@@ -1,0 +1,49 @@
+"""Logs that hold a value until the next telegram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recore.metrology.leg_pressure.rows import Pressures, Times
+
+# a held value is repeated this often, so that means over samples are means over time
+GRID_US = 5 * 10**6
+# and once more just before the next telegram, for a held value does not slope towards it
+BEFORE_US = 1000
+_CHUNK = 2**20
+
+
+def heartbeat(ts: Times) -> int | None:
+    """Longest usual silence of a log of telegrams, µs; None where it sends only changes.
+
+    Loggers that repeat an unchanged value do so after the same time, so that the longest steps are alike.
+    """
+    step = np.diff(ts)
+    usual = int(np.quantile(step, 0.98, method="nearest"))
+    alike = np.count_nonzero(np.abs(step - usual) <= 0.15 * usual)
+    return usual if alike >= 0.02 * len(step) else None
+
+
+def held(ts: Times, p: Pressures, gap_us: int) -> Iterator[tuple[Times, Pressures]]:
+    """Samples of a log of telegrams, in which every value holds until the next.
+
+    A silence longer than the gap limit and three heartbeats is a gap: nobody knows what held.
+    """
+    beat = heartbeat(ts)
+    longest = np.iinfo(np.int64).max if beat is None else max(gap_us, 3 * beat)
+    step = np.append(np.diff(ts), 0)
+    repeats = np.where((step > GRID_US) & (step <= longest), (step - BEFORE_US - 1) // GRID_US + 1, 0)
+    begin = 0
+    while begin < len(ts):
+        ends = begin + np.searchsorted(np.cumsum(1 + repeats[begin:]), _CHUNK)
+        end = int(max(min(ends, len(ts)), begin + 1))
+        count = 1 + repeats[begin:end]
+        first = np.cumsum(count) - count
+        k = np.arange(int(count.sum())) - np.repeat(first, count)
+        moments = np.repeat(ts[begin:end], count) + k * GRID_US
+        closing = first[count > 1] + count[count > 1] - 1
+        moments[closing] = (ts[begin:end] + step[begin:end])[count > 1] - BEFORE_US
+        yield moments, np.repeat(p[begin:end], count)
+        begin = end
