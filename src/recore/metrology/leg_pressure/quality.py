@@ -157,7 +157,11 @@ def _missing(found: Report, log: Log) -> None:
                 continue
             for first, last in _silent(spans[leg], np.concatenate(others)):
                 found.add(
-                    leg, "missing-leg", "no sample while another leg of the support reports", first=first, last=last
+                    leg,
+                    "missing-leg",
+                    "no sample while another leg of the support reports",
+                    first=first,
+                    last=last,
                 )
 
 
@@ -275,7 +279,11 @@ def flags(log: Log, found: Report, gap_limit_s: float, partial: int) -> list[Not
     off = {(row["support"], row["leg"]) for row in found.rows if row["kind"] == "offset"}
     flag("offset", len(off), f"zero offset of {len(off)} sensor(s), taken out: {_named(off)}")
     missing = {(row["support"], row["leg"]) for row in found.rows if row["kind"] == "missing-leg"}
-    flag("missing-leg", len(missing), f"missing leg: no sample for more than an hour or at all of {_named(missing)}")
+    flag(
+        "missing-leg",
+        len(missing),
+        f"missing leg: no sample for more than an hour or at all of {_named(missing)}",
+    )
     unread = [file for file in log.files if file.reason]
     for file in unread[:_LISTED_FILES]:
         how = f"after {file.rows} rows" if file.rows else "at all"

@@ -68,9 +68,7 @@ def stretches(part: Part, faults: Faults, *, undated: bool = False) -> Iterator[
             yield (leg, stretch[0], stretch[1], tick, stretch[2])
 
 
-def _by_leg(
-    part: Part, faults: Faults
-) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
+def _by_leg(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
     """All rows leg by leg, and whether there may be pressures among them that are none."""
     found = layout(part.source)
     constants = part.constants(tuple(found.kinds)[1:], found.kinds)

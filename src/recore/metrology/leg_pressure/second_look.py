@@ -98,7 +98,9 @@ def _in_order_of_files(pieces: Sequence[Piece], window: Window) -> tuple[Times, 
     tables: dict[int, list[tuple[Times, Pressures]]] = {}
     for table, ts, p in pieces:
         tables.setdefault(table, []).append((ts, p))
-    joined = [tuple(np.concatenate(column) for column in zip(*parts, strict=True)) for parts in tables.values()]
+    joined = [
+        tuple(np.concatenate(column) for column in zip(*parts, strict=True)) for parts in tables.values()
+    ]
 
     def first(ts: Times) -> int:
         good = ts[(ts >= window[0]) & (ts <= window[1])]

@@ -41,7 +41,8 @@ def in_mpa(ts: Times, p: Pressures) -> tuple[Pressures, NDArray[np.bool_], NDArr
         if end - begin == 1 and all(value <= IMPLAUSIBLE_MPA for value in beside):
             tenth = p[begin] / BAR_PER_MPA
             useless[begin] |= all(
-                abs(tenth - value) > STRAY_SHARE * tenth and abs(tenth - value / BAR_PER_MPA) > STRAY_SHARE * tenth
+                abs(tenth - value) > STRAY_SHARE * tenth
+                and abs(tenth - value / BAR_PER_MPA) > STRAY_SHARE * tenth
                 for value in beside
             )
     over &= ~useless
@@ -61,7 +62,11 @@ def _eras(ts: Times, p: Pressures, over: NDArray[np.bool_]) -> NDArray[np.bool_]
     bar = np.ones(len(p), bool)
     for begin, end in _runs(~over):  # samples begin … end - 1 may be in either
         falls = begin - 1 + np.flatnonzero(down[begin - 1 : end - 1]) if begin else np.empty(0, int)
-        rises = max(begin, 1) - 1 + np.flatnonzero(up[max(begin, 1) - 1 : end]) if end < len(p) else np.empty(0, int)
+        rises = (
+            max(begin, 1) - 1 + np.flatnonzero(up[max(begin, 1) - 1 : end])
+            if end < len(p)
+            else np.empty(0, int)
+        )
         first = int(falls[0]) + 1 if len(falls) else begin
         last = int(rises[-1]) + 1 if len(rises) else end
         if (begin and not len(falls)) or (end < len(p) and not len(rises)) or last - first < 1:
