@@ -109,7 +109,8 @@ def _fitted(c: Times, a: int, b: int, usual: int, slack: int) -> Times | None:
         left = hole - span - 2 * usual
         if -usual <= left <= max(slack, usual // 2):
             begin = a + (hole - span) // 2 if left <= usual else b - usual - span
-            return c - c[0] + begin
+            moved: Times = c - c[0] + begin
+            return moved
     if abs(hole - (n + 1) * usual) <= usual // 2:
         even: Times = a + hole * np.arange(1, n + 1) // (n + 1)
         return even

@@ -339,8 +339,8 @@ def _first_records(
     again: list[Leg] = []
     fresh: list[LegRecord] = []
     for leg, account in sorted(accounts.items()):
-        look = account.untidy or (account.rows <= SORTABLE_ROWS and log.suspect(leg, account.disorder))
-        record = None if look else account.record(reader)
+        again_here = account.untidy or (account.rows <= SORTABLE_ROWS and log.suspect(leg, account.disorder))
+        record = None if again_here else account.record(reader)
         account.segments.clear()
         if record is None:
             again.append(leg)
@@ -449,7 +449,7 @@ def _gathered(
     gathered: dict[Leg, list[Piece]] = {leg: [] for leg in legs}
     found = _each(executor, rows_of, [(parts, legs, True) for _, parts in tasks])
     for (table, _), rows in zip(tasks, found, strict=True):
-        for leg, pieces in rows.items():
-            gathered[leg] += [(table, ts, p) for ts, p in pieces]
+        for leg, found_rows in rows.items():
+            gathered[leg] += [(table, ts, p) for ts, p in found_rows]
     for leg in sorted(legs):
         yield leg, gathered.pop(leg)

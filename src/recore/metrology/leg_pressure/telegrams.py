@@ -12,18 +12,24 @@ from recore.metrology.leg_pressure.rows import Pressures, Times
 GRID_US = 5 * 10**6
 # and once more just before the next telegram, for a held value does not slope towards it
 BEFORE_US = 1000
+# heartbeats are alike to this share, and there are this many
+ALIKE = 0.03
+MIN_BEATS = 10
 _CHUNK = 2**20
 
 
 def heartbeat(ts: Times) -> int | None:
     """Longest usual silence of a log of telegrams, µs; None where it sends only changes.
 
-    Loggers that repeat an unchanged value do so after the same time, so that the longest steps are alike.
+    Loggers repeat an unchanged value after always the same time. So there is a length that most of the long
+    steps have; only gaps are longer.
     """
-    step = np.diff(ts)
-    usual = int(np.quantile(step, 0.98, method="nearest"))
-    alike = np.count_nonzero(np.abs(step - usual) <= 0.15 * usual)
-    return usual if alike >= 0.02 * len(step) else None
+    step = np.sort(np.diff(ts))
+    for usual in step[np.searchsorted(step, np.quantile(step, 0.8)) :: max(len(step) // 1000, 1)]:
+        first, last = np.searchsorted(step, (usual * (1 - ALIKE), usual * (1 + ALIKE)))
+        if last - first >= MIN_BEATS and 2 * (last - first) > len(step) - first:
+            return int(usual)
+    return None
 
 
 def held(ts: Times, p: Pressures, gap_us: int) -> Iterator[tuple[Times, Pressures]]:
@@ -37,8 +43,8 @@ def held(ts: Times, p: Pressures, gap_us: int) -> Iterator[tuple[Times, Pressure
     repeats = np.where((step > GRID_US) & (step <= longest), (step - BEFORE_US - 1) // GRID_US + 1, 0)
     begin = 0
     while begin < len(ts):
-        ends = begin + np.searchsorted(np.cumsum(1 + repeats[begin:]), _CHUNK)
-        end = int(max(min(ends, len(ts)), begin + 1))
+        fits = int(np.searchsorted(np.cumsum(1 + repeats[begin : begin + _CHUNK]), _CHUNK))
+        end = min(begin + max(fits, 1), len(ts))
         count = 1 + repeats[begin:end]
         first = np.cumsum(count) - count
         k = np.arange(int(count.sum())) - np.repeat(first, count)

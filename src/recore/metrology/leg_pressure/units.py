@@ -45,8 +45,11 @@ def in_mpa(ts: Times, p: Pressures) -> tuple[Pressures, NDArray[np.bool_], NDArr
                 and abs(tenth - value / BAR_PER_MPA) > STRAY_SHARE * tenth
                 for value in beside
             )
-    over &= ~useless
     bar = np.zeros(len(p), bool)
+    if 2 * np.count_nonzero(useless) > np.count_nonzero(over):  # another unit, in all or most of the record
+        lost = useless | over
+        return p, bar, np.ones(len(p), bool) if 2 * np.count_nonzero(lost) > len(p) else lost
+    over &= ~useless
     if not over.any() or not SET_MPA[0] <= np.quantile(p[over], 0.5) / BAR_PER_MPA <= SET_MPA[1]:
         return p, bar, useless | over
     known = np.flatnonzero(~useless)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
             cuts.append(begin + cut)
             waiting += [(begin, begin + cut), (begin + cut, end)]
     edges = sorted(set(cuts))
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 class Reference(NamedTuple):
