@@ -10,8 +10,9 @@ from recore.metrology.leg_pressure.rows import Pressures, Times
 
 # a held value is repeated this often, so that means over samples are means over time
 GRID_US = 5 * 10**6
-# and once more just before the next telegram, for a held value does not slope towards it
-BEFORE_US = 1000
+# and once more just before the next telegram, for a held value does not slope towards it (falls are judged over half a
+# second)
+BEFORE_US = 600_000
 # heartbeats are alike to this share, and there are this many
 ALIKE = 0.03
 MIN_BEATS = 10
