@@ -170,8 +170,11 @@ class TestLayouts:
         ]
         for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1]):
             result = cycles(*(tables[k] for k in order))
-            assert result.table.drop(["leak_mpa_per_min"]).to_pandas().round(9).equals(
-                expected.table.drop(["leak_mpa_per_min"]).to_pandas().round(9)
+            assert (
+                result.table.drop(["leak_mpa_per_min"])
+                .to_pandas()
+                .round(9)
+                .equals(expected.table.drop(["leak_mpa_per_min"]).to_pandas().round(9))
             )
             assert codes(result) == set()
 
@@ -201,7 +204,9 @@ class TestTelegrams:
         for name in ("support", "leg", "start", "end", "yield_events"):
             assert result.table[name].equals(expected.table[name]), name
         for name in ("setting_mpa", "final_mpa", "twap_mpa"):
-            assert np.abs(result.table[name].to_numpy() - expected.table[name].to_numpy()).max() <= change + 0.05
+            assert (
+                np.abs(result.table[name].to_numpy() - expected.table[name].to_numpy()).max() <= change + 0.05
+            )
 
     def test_a_value_holds_until_the_next_telegram(self):
         steps = np.array([60, 60, 7, 100, 60, 3, 220, 60, 60, 5] * 6)
@@ -403,7 +408,9 @@ class TestFiles:
         (tmp_path / "log.csv").write_text("\n".join(lines)[:-3])
         monkeypatch.setattr(delimited, "_BLOCK", 2**16)
         (tmp_path / "more.csv").write_text("\n".join(lines[:6000]) + "\n2026-03-02T08:00")
-        whole, part = (support_cycles.run([open_file(tmp_path / name)]).result for name in ("log.csv", "more.csv"))
+        whole, part = (
+            support_cycles.run([open_file(tmp_path / name)]).result for name in ("log.csv", "more.csv")
+        )
         assert "file-not-read" not in codes(whole)
         assert codes(part) == {"file-not-read"}
         assert "line 6001" in texts(part, "file-not-read")[0]

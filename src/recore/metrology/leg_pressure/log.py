@@ -18,10 +18,11 @@ from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.clock import Window, bulk
 from recore.metrology.leg_pressure.kernel import Limits
 from recore.metrology.leg_pressure.layout import layout
-from recore.metrology.leg_pressure.leak import leak_rates
+from recore.metrology.leg_pressure.records import cycles_of, event_driven, runs_of, yields_of
 from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, stretches
 from recore.metrology.leg_pressure.second_look import Look, Piece, put_right, read, zero
 from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
+from recore.metrology.leg_pressure.stuck import Stuck, stuck
 from recore.metrology.leg_pressure.zero import Reference, pieces, reference
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
+# readings that change by less from sample to sample, on average, are still
+STILL_MPA = 0.02
 # a leg with less than this share of its twin's cycles may not come below the thresholds
 FEW_SHARE = 0.8
 # rows of a task on the executor, at least and at most
@@ -80,19 +83,23 @@ def rows_of(
     return found
 
 
-RECORD = np.dtype(
-    [(name, "i8") for name in ("start", "end", "samples", "gaps", "yields", "steps")]
-    + [(name, "f8") for name in ("setting", "final", "max", "twap", "leak", "wander")]
-)
-
-
 @dataclass
 class LegRecord:
-    """All that was found about one leg; `cycles` holds `RECORD`s once the leg is finished."""
+    """All that was found about one leg; once it is finished `cycles` holds `RECORD`s and `yields` `YIELD`s.
+
+    `runs`: stretches of 5 min or more of exactly the same value (start, end [µs], value [10 Pa], samples).
+    """
 
     cycles: NDArray[Any]
+    yields: NDArray[Any]
+    runs: NDArray[Any]
     state: NDArray[Any]
     conflicts: int = 0
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether the leg is logged on change, so that a value holds until the next."""
+        return event_driven(self.state["spacing"][0])
 
     def counted(self, name: str) -> int:
         return int(self.state[name][0])
@@ -100,9 +107,19 @@ class LegRecord:
     @property
     def level(self) -> float:
         """Median pressure while released, MPa; NaN where it is not known."""
-        low = self.cycles["low"] if "low" in (self.cycles.dtype.names or ()) else np.empty(0)
-        low = low[np.isfinite(low)]
-        return float(np.median(low)) if len(low) else math.nan
+        return float(np.median(self.lows)) if len(self.lows) else math.nan
+
+    @property
+    def lows(self) -> NDArray[np.float64]:
+        """Lowest pressures of the releases, MPa."""
+        low: NDArray[np.float64] = self.cycles["low"]
+        return low[np.isfinite(low)]
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the readings of a set leg wander from sample to sample."""
+        steps = int(self.cycles["steps"].sum())
+        return bool(steps and self.cycles["wander"].sum() > STILL_MPA * steps)
 
     @property
     def running(self) -> int:
@@ -144,6 +161,8 @@ class Log:
     files: list[FileRead]
     window: Window  # first and last credible time, µs
     looks: dict[Leg, Look] = field(default_factory=dict)  # legs that were put right
+    stuck: dict[Leg, list[Stuck]] = field(default_factory=dict)
+    masked: int = 0  # cycles left out because they touch a stuck stretch
 
     def spans(self, leg: Leg) -> Times:
         """First and last time [µs] and rows of each stretch of a leg's record without a silence."""
@@ -156,6 +175,11 @@ class Log:
         stray = len(spans) and (spans[0, 0] < self.window[0] or spans[-1, 1] > self.window[1])
         return bool(disorder or stray or trace.faults.keys() & {"clock", "unit"} or trace.perhaps_uneven)
 
+    @property
+    def live_on_change(self) -> set[Leg]:
+        """Legs that report only what changes, and may be still for long."""
+        return {leg for leg, look in self.looks.items() if look.events}
+
     def off_zero(self, normal: Reference) -> list[Leg]:
         """Legs whose released level is not that of the others, or that have too few releases."""
         counts = {leg: len(record.cycles) for leg, record in self.legs.items()}
@@ -164,9 +188,7 @@ class Log:
         for leg, record in self.legs.items():
             twins = [count for other, count in counts.items() if other[0] == leg[0] and other != leg]
             few = counts[leg] < FEW_SHARE * max(twins, default=usual) or not counts[leg]
-            low = record.cycles["low"] if "low" in (record.cycles.dtype.names or ()) else np.empty(0)
-            low = low[np.isfinite(low)]
-            changes = len(pieces(low, normal.least)) > 1
+            changes = len(pieces(record.lows, normal.least)) > 1
             if few or changes or abs(record.level - normal.level) > normal.least:
                 found.append(leg)
         return sorted(found)
@@ -230,26 +252,34 @@ class _Account:
         for segment in ordered:
             if segment.first < whole.last or not reader.join(whole, segment):
                 return None
-        return _record(whole)
+        return _record(reader, whole)
 
 
-def _record(whole: Segment, conflicts: int = 0) -> LegRecord:
+def _record(reader: Reader, whole: Segment, conflicts: int = 0) -> LegRecord:
+    reader.finish(whole)
     assert whole.state is not None
-    rows = np.concatenate(whole.cycles) if whole.cycles else np.empty(0, kernel.CYCLE)
-    return LegRecord(rows, whole.state, conflicts)
+    rows, events, runs = (
+        np.concatenate([np.empty(0, kind), *pieces])
+        for kind, pieces in (
+            (kernel.CYCLE, whole.cycles),
+            (kernel.EVENT, whole.events),
+            (kernel.RUN, whole.runs),
+        )
+    )
+    return LegRecord(rows, yields_of(events, whole.state), runs_of(runs, whole.state), whole.state, conflicts)
 
 
 def _finished(records: Sequence[LegRecord]) -> None:
     """Turn the kernel's rows of several legs into `RECORD`s."""
     rows = np.concatenate([record.cycles for record in records])
-    cycles = np.empty(len(rows), RECORD)
-    for name in set(cycles.dtype.names or ()) & set(rows.dtype.names or ()):
-        cycles[name] = rows[name]
-    duration = (rows["last"] - rows["start"]).astype(np.float64)
-    held = duration > 0
-    cycles["twap"] = np.where(held, rows["area"] / np.where(held, 2 * duration, 1), rows["max"])
-    cycles["leak"] = leak_rates(rows["sums"], rows["wander"], rows["steps"])
-    ends = np.cumsum([len(record.cycles) for record in records])
+    lengths = [len(record.cycles) for record in records]
+    cycles = cycles_of(
+        rows,
+        np.concatenate([record.yields for record in records]),
+        np.cumsum([0, *lengths[:-1]]),
+        np.repeat([record.event_driven for record in records], lengths),
+    )
+    ends = np.cumsum(lengths)
     for record, piece in zip(records, np.split(cycles, ends[:-1]), strict=True):
         record.cycles = piece
 
@@ -282,6 +312,7 @@ def read_log(tables: Sequence[Table | Unread], limits: Limits, executor: Executo
     log = Log({}, faults, [], files, bulk(trace.spans for trace in faults.legs.values()))
     _first_records(log, accounts, reader, tasks, executor)
     _second_records(log, accounts, reader, tasks, executor, zeros)
+    _stuck_records(log, limits)
     log.disordered = sorted(leg for leg, account in accounts.items() if account.disorder)
     log.legs = dict(sorted(log.legs.items()))
     return log
@@ -353,7 +384,7 @@ def _first_records(
     for group in _sortable(again, accounts):
         for leg, rows in _gathered(group, tasks, executor):
             ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
-            fresh.append(_looked(log, leg, read(reader, ts, p, look), look))
+            fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
     if fresh:
         _finished(fresh)
 
@@ -376,13 +407,33 @@ def _second_records(
             ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
             p = zero(ts, p, look, normal)
             if any(found.offset for found in look.zeros):
-                fresh.append(_looked(log, leg, read(reader, ts, p, look), look))
+                fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
     if fresh:
         _finished(fresh)
 
 
-def _looked(log: Log, leg: Leg, whole: Segment, look: Look) -> LegRecord:
-    log.legs[leg] = _record(whole, look.conflicts)
+def _stuck_records(log: Log, limits: Limits) -> None:
+    """Leave out the cycles that a stuck transducer showed, or hid."""
+    log.stuck = stuck(
+        {leg: record.runs for leg, record in log.legs.items()},
+        {leg: record.cycles for leg, record in log.legs.items()},
+        {leg for leg, record in log.legs.items() if leg not in log.live_on_change and record.noisy},
+        limits.release_p,
+    )
+    for leg, stretches_ in log.stuck.items():
+        record, spans = log.legs[leg], log.spans(leg)
+        # the sample that follows a stuck one may be anywhere in a cycle
+        after = 2 * int((spans[:, 1] - spans[:, 0]).sum() // max(spans[:, 2].sum(), 1))
+        kept = np.ones(len(record.cycles), bool)
+        for found in stretches_:
+            kept &= (record.cycles["end"] < found.first) | (record.cycles["start"] > found.last + after)
+        log.masked += int(np.count_nonzero(~kept))
+        record.cycles = record.cycles[kept]
+        record.yields = record.yields[np.isin(record.yields["start"], record.cycles["start"])]
+
+
+def _looked(log: Log, leg: Leg, reader: Reader, whole: Segment, look: Look) -> LegRecord:
+    log.legs[leg] = _record(reader, whole, look.conflicts)
     log.looks[leg] = look
     return log.legs[leg]
 

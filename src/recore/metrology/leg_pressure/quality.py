@@ -103,6 +103,17 @@ def report(log: Log, gap_limit_s: float) -> Report:
                     last=zero.last,
                     value=zero.offset,
                 )
+    for leg, stretches in log.stuck.items():
+        for one in stretches:
+            found.add(
+                leg,
+                "stuck",
+                f"the sensor is stuck at {one.value:.2f} MPa while the leg moves",
+                first=one.first,
+                last=one.last,
+                count=one.samples,
+                value=one.value,
+            )
     _missing(found, log)
     return found
 
@@ -275,6 +286,12 @@ def flags(log: Log, found: Report, gap_limit_s: float, partial: int) -> list[Not
         faults.total("unit"),
         f"wrong unit: {faults.total('unit')} sample(s) above 100 MPa; {bar} sample(s) are in bar and were divided "
         f"by 10, {useless} are in no known unit and left out",
+    )
+    flag(
+        "stuck",
+        found.count("stuck"),
+        f"stuck sensor: {found.count('stuck')} stretch(es) of one value on {_named(set(log.stuck))}; {log.masked} "
+        "cycle(s) that touch one are left out",
     )
     off = {(row["support"], row["leg"]) for row in found.rows if row["kind"] == "offset"}
     flag("offset", len(off), f"zero offset of {len(off)} sensor(s), taken out: {_named(off)}")

@@ -69,7 +69,7 @@ def read(reader: Reader, ts: Times, p: Pressures, look: Look) -> Segment:
     whole = Segment(state=kernel.new_state())
     spans = []
     for moments, values in _samples(ts, p, look, reader.limits.gap_us):
-        reader.run(moments, values, 1, 0, whole)
+        reader.run(moments, kernel.quantised(values), 1, 0, whole)
         cuts = np.flatnonzero(np.diff(moments) > reader.limits.gap_us)
         begins, ends = np.append(0, cuts + 1), np.append(cuts, len(moments) - 1)
         spans.append(np.stack((moments[begins], moments[ends], ends + 1 - begins), axis=1))

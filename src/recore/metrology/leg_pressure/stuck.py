@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.metrology.leg_pressure.kernel import PER_MPA
 from recore.metrology.leg_pressure.rows import Leg
 
 # a set roof can be so quiet that a coarse transducer shows one value for some minutes, not for longer than this …
@@ -19,7 +20,7 @@ PROVED_US = 300 * 10**6
 
 
 class Stuck(NamedTuple):
-    """First sample of the value and first sample after it, µs; value, MPa; samples."""
+    """First and last sample of the value, µs; the value, MPa; samples."""
 
     first: int
     last: int
@@ -30,8 +31,8 @@ class Stuck(NamedTuple):
 def stuck(
     runs: Mapping[Leg, NDArray[Any]],
     cycles: Mapping[Leg, NDArray[Any]],
-    noisy: Mapping[Leg, bool],
-    released_mpa: float,
+    noisy: Set[Leg],
+    released_p: int,
 ) -> dict[Leg, list[Stuck]]:
     """Runs of one value that no live leg shows.
 
@@ -42,10 +43,10 @@ def stuck(
 
     Parameters
     ----------
-    runs : stretches of the same value of each leg: start, end [µs], value [MPa], samples
+    runs : stretches of the same value of each leg: start, end [µs], value [10 Pa], samples
     cycles : complete cycles of each leg: start, end [µs]
-    noisy : whether the readings of a leg wander
-    released_mpa : below this a leg is released
+    noisy : legs whose readings wander
+    released_p : below this a leg is released, 10 Pa
     """
     ends = {leg: np.asarray(rows["end"], np.int64) for leg, rows in cycles.items()}
     starts = {leg: np.asarray(rows["start"], np.int64) for leg, rows in cycles.items()}
@@ -55,13 +56,13 @@ def stuck(
         length = (rows["end"] - rows["start"]).astype(np.int64)
         usual = float(np.quantile(length, 0.5)) if len(length) > 4 else 0.0
         for row, lasted in zip(rows, length.tolist(), strict=True):
-            begin, end, value = int(row["start"]), int(row["end"]), float(row["value"])
+            begin, end, value = int(row["start"]), int(row["end"]), int(row["value"])
             proved = lasted >= PROVED_US and any(
                 _moved(starts[twin], ends[twin], begin, end) for twin in twins
             )
-            long = noisy[leg] and value >= released_mpa and lasted > max(LONGEST_US, TIMES_USUAL * usual)
+            long = leg in noisy and value >= released_p and lasted > max(LONGEST_US, TIMES_USUAL * usual)
             if proved or long:
-                found.setdefault(leg, []).append(Stuck(begin, end, value, int(row["samples"])))
+                found.setdefault(leg, []).append(Stuck(begin, end, value / PER_MPA, int(row["samples"])))
     return found
 
 
