@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from itertools import pairwise
 
 import numpy as np
@@ -102,6 +101,17 @@ def expected(quiet):
     assert codes(result) == set()
     assert result.quality.num_rows == 0
     return result
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Three supports, so that the face says what a released leg shows."""
+    return face(3, 2, 12.0, 10, seed=4)
+
+
+@pytest.fixture(scope="module")
+def told(seen):
+    return cycles(long(seen))
 
 
 @pytest.fixture
@@ -252,6 +262,17 @@ class TestTelegrams:
         assert (np.diff(moments) > 0).all()
 
 
+CHANGES = {
+    "logger counts from 1970": lambda ts: ts - ts[0] + 7 * S,
+    "a hundred years ahead": lambda ts: ts + 36525 * 86400 * S,
+    "ten years ahead": lambda ts: ts + 3652 * 86400 * S,
+    "a month ahead": lambda ts: ts + 30 * 86400 * S,
+    "a day ahead": lambda ts: ts + 86400 * S,
+    "2000": lambda ts: ts - ts[0] + int(np.datetime64("2000-01-01", "us").astype(np.int64)),
+    "all the same": lambda ts: np.zeros_like(ts),
+}
+
+
 class TestClock:
     """Stretches with a wrong clock between good rows are put back where they belong."""
 
@@ -262,19 +283,9 @@ class TestClock:
             rows[0][index] = change(rows[0][index])
         return rows
 
-    changes = {
-        "logger counts from 1970": lambda ts: ts - ts[0] + 7 * S,
-        "a hundred years ahead": lambda ts: ts + 36525 * 86400 * S,
-        "ten years ahead": lambda ts: ts + 3652 * 86400 * S,
-        "a month ahead": lambda ts: ts + 30 * 86400 * S,
-        "a day ahead": lambda ts: ts + 86400 * S,
-        "2000": lambda ts: ts - ts[0] + int(np.datetime64("2000-01-01", "us").astype(np.int64)),
-        "all the same": lambda ts: np.zeros_like(ts),
-    }
-
-    @pytest.mark.parametrize("how", changes)
+    @pytest.mark.parametrize("how", CHANGES)
     def test_put_back(self, quiet, expected, run, how):
-        finding, folder = run(long(self.spoil(quiet, self.changes[how])))
+        finding, folder = run(long(self.spoil(quiet, CHANGES[how])))
         assert pq.read_table(folder / "cycles.parquet").equals(expected.table)
         flags = {flag["code"]: flag["text"] for flag in finding["flags"]}
         assert "600 put back" in flags["clock"]
@@ -284,13 +295,13 @@ class TestClock:
         assert told == [(1, 1, 300), (1, 2, 300)]
 
     def test_rows_in_the_order_of_time(self, quiet, expected):
-        rows = self.spoil(quiet, self.changes["logger counts from 1970"])
+        rows = self.spoil(quiet, CHANGES["logger counts from 1970"])
         order = np.argsort(quiet[0], kind="stable")
         assert cycles(long([column[order] for column in rows])).table.equals(expected.table)
 
     @pytest.mark.parametrize("seed", range(3))
     def test_cut_outside_of_the_stretch(self, quiet, expected, seed):
-        table = long(self.spoil(quiet, self.changes["ten years ahead"]))
+        table = long(self.spoil(quiet, CHANGES["ten years ahead"]))
         assert cycles(*pieces(table, seed)).table.equals(expected.table)
 
     def test_left_out_where_it_does_not_fit(self, quiet):
@@ -306,7 +317,7 @@ class TestClock:
         assert len(kinds(result, "gap")) == 2
 
     def test_after_a_restart_the_hole_is_longer(self, quiet):
-        rows = self.spoil(quiet, self.changes["logger counts from 1970"])
+        rows = self.spoil(quiet, CHANGES["logger counts from 1970"])
         lost = np.zeros(len(rows[0]), bool)
         lost[np.flatnonzero(of(rows, 1, 1))[1990:2000]] = True
         result = cycles(long([column[~lost] for column in rows]))
@@ -525,6 +536,58 @@ class TestZero:
         assert zero.reference([], 0.8, 3.0) == (1.0, 2.0)
         assert zero.reference([-4.0] * 5, 0.8, 3.0).level == 1.0
 
+    @pytest.mark.parametrize("offset", [-6.0, -1.5, 1.5, 4.0, 8.0])
+    def test_thresholds_apply_after_the_offset_is_removed(self, seen, told, run, offset):
+        rows = [column.copy() for column in seen]
+        rows[3][of(rows, 2, 2)] += offset
+        finding, folder = run(long(rows))
+        table = pq.read_table(folder / "cycles.parquet")
+        for name in ("support", "leg", "start", "end"):
+            assert table[name].equals(told.table[name])
+        for name in ("setting_mpa", "final_mpa", "twap_mpa", "low_mpa"):
+            apart = np.abs(table[name].to_numpy() - told.table[name].to_numpy())
+            assert np.nanmax(apart) < 0.4, name
+        (row,) = [r for r in pq.read_table(folder / "quality.parquet").to_pylist() if r["kind"] == "offset"]
+        assert (row["support"], row["leg"]) == (2, 2)
+        assert row["value_mpa"] == pytest.approx(offset, abs=0.4)
+        assert "support 2 leg 2" in next(f["text"] for f in finding["flags"] if f["code"] == "offset")
+
+    @pytest.mark.parametrize("offset", [-4.0, 5.0])
+    def test_an_offset_that_begins_and_ends(self, seen, told, offset):
+        rows = [column.copy() for column in seen]
+        index = np.flatnonzero(of(rows, 1, 1))[1500:3300]
+        rows[3][index] += offset
+        result = cycles(long(rows))
+        for name in ("support", "leg", "start", "end"):
+            assert result.table[name].equals(told.table[name])
+        (row,) = kinds(result, "offset")
+        for name, k in (("from", index[0]), ("to", index[-1] + 1)):
+            assert row[name].timestamp() * S == pytest.approx(int(rows[0][k]), abs=1800 * S)
+
+    def test_a_zero_that_drifts_is_followed(self, seen, told):
+        rows = [column.copy() for column in seen]
+        mine = of(rows, 1, 1)
+        rows[3][mine] -= np.linspace(0, 6, np.count_nonzero(mine))
+        result = cycles(long(rows))
+        assert abs(len(result.table) - len(told.table)) <= 1
+        assert [row["value_mpa"] for row in kinds(result, "offset")][-1] < -3.0
+
+    @pytest.mark.parametrize("seed", range(2))
+    def test_however_it_is_cut(self, seen, seed):
+        rows = [column.copy() for column in seen]
+        rows[3][of(rows, 2, 2)] += 5.0
+        table = long(rows)
+        whole, cut = cycles(table), cycles(*pieces(table, seed, 30))
+        assert cut.table.equals(whole.table)
+        assert cut.quality.equals(whole.quality)
+
+    def test_back_pressure_is_no_offset(self, seen, told):
+        assert "offset" not in codes(told)
+        rows = [column.copy() for column in seen]
+        low = rows[3] < 3.0
+        rows[3][low & of(rows, 1, 1)] += 0.6
+        assert "offset" not in codes(cycles(long(rows)))
+
     def test_the_change_is_found_within_a_cycle(self):
         ts = np.arange(40_000) * S
         p = np.where((ts // S) % 2000 < 20, 1.0, 30.0)
@@ -532,3 +595,55 @@ class TestZero:
         zeros = zero.offsets(ts, p, zero.Reference(1.0, 0.8))
         assert [(z.first, z.offset) for z in zeros] == [(0, 0.0), (23_456 * S, 4.0)]
         assert (zero.zeroed(ts, p, zeros) <= 30.0).all()
+
+
+class TestStuck:
+    """A transducer that shows one value while the other leg of the support is let go and set again."""
+
+    def spoil(self, seen, begin, end):
+        rows = [column.copy() for column in seen]
+        index = np.flatnonzero(of(rows, 1, 2))[begin:end]
+        rows[3][index] = rows[3][index[0]]
+        return rows, index
+
+    @pytest.mark.parametrize("span", [(1000, 2500), (1030, 2000), (0, 1500), (3000, 4400)])
+    def test_no_cycle_touches_it(self, seen, told, run, span):
+        rows, index = self.spoil(seen, *span)
+        finding, folder = run(long(rows))
+        (row,) = [r for r in pq.read_table(folder / "quality.parquet").to_pylist() if r["kind"] == "stuck"]
+        first, last = int(rows[0][index[0]]), int(rows[0][index[-1]])
+        assert (row["support"], row["leg"]) == (1, 2)
+        assert row["from"].timestamp() * S == pytest.approx(first, abs=30 * S)
+        assert row["to"].timestamp() * S == pytest.approx(last, abs=30 * S)
+        assert row["value_mpa"] == pytest.approx(rows[3][index[0]], abs=1e-6)
+        assert "support 1 leg 2" in next(f["text"] for f in finding["flags"] if f["code"] == "stuck")
+        table = pq.read_table(folder / "cycles.parquet").to_pylist()
+        away = [
+            r
+            for r in told.table.to_pylist()
+            if (r["support"], r["leg"]) != (1, 2)
+            or r["end"].timestamp() * S < first
+            or r["start"].timestamp() * S > last + 20 * S
+        ]
+        keys = [[(r["support"], r["leg"], r["start"], r["end"]) for r in part] for part in (table, away)]
+        assert keys[0] == keys[1]
+
+    def test_the_same_value_on_both_sides_of_a_gap(self, seen):
+        rows = [column.copy() for column in seen]
+        kept = ~((rows[1] == 1) & (rows[0] > BEGIN + 3 * 3600 * S) & (rows[0] < BEGIN + 5 * 3600 * S))
+        for leg in (1, 2):
+            index = np.flatnonzero(of(rows, 1, leg) & kept)
+            gap = int(np.argmax(np.diff(rows[0][index])))
+            rows[3][index[gap - 3 : gap + 4]] = 30.0
+        assert codes(cycles(long([column[kept] for column in rows]))) == {"gap"}
+
+    def test_a_parked_support_is_not_stuck(self, seen):
+        rows = [column.copy() for column in seen]
+        for leg in (1, 2):
+            rows[3][np.flatnonzero(of(rows, 1, leg))[1500:3500]] = 0.0
+        assert "stuck" not in codes(cycles(long(rows)))
+
+    def test_without_another_leg_noise_tells(self, seen):
+        rows, _ = self.spoil(seen, 1300, 2700)
+        mine = of(rows, 1, 2)
+        assert "stuck" in codes(cycles(long([column[mine] for column in rows])))

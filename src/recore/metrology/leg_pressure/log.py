@@ -175,6 +175,11 @@ class Log:
         stray = len(spans) and (spans[0, 0] < self.window[0] or spans[-1, 1] > self.window[1])
         return bool(disorder or stray or trace.faults.keys() & {"clock", "unit"} or trace.perhaps_uneven)
 
+    def usual_step(self, leg: Leg) -> int:
+        """Mean time between the samples of a leg outside of its silences, µs."""
+        spans = self.spans(leg)
+        return int((spans[:, 1] - spans[:, 0]).sum() // max(int((spans[:, 2] - 1).sum()), 1))
+
     @property
     def live_on_change(self) -> set[Leg]:
         """Legs that report only what changes, and may be still for long."""
@@ -414,16 +419,20 @@ def _second_records(
 
 def _stuck_records(log: Log, limits: Limits) -> None:
     """Leave out the cycles that a stuck transducer showed, or hid."""
+    usual = {leg: log.usual_step(leg) for leg in log.legs}
     log.stuck = stuck(
-        {leg: record.runs for leg, record in log.legs.items()},
+        # two equal samples with a gap between are no run
+        {
+            leg: runs[2 * runs["samples"] * usual[leg] > runs["end"] - runs["start"]]
+            for leg, runs in ((leg, record.runs) for leg, record in log.legs.items())
+        },
         {leg: record.cycles for leg, record in log.legs.items()},
         {leg for leg, record in log.legs.items() if leg not in log.live_on_change and record.noisy},
         limits.release_p,
     )
     for leg, stretches_ in log.stuck.items():
-        record, spans = log.legs[leg], log.spans(leg)
-        # the sample that follows a stuck one may be anywhere in a cycle
-        after = 2 * int((spans[:, 1] - spans[:, 0]).sum() // max(spans[:, 2].sum(), 1))
+        record = log.legs[leg]
+        after = 2 * usual[leg]  # the sample that follows a stuck one may be anywhere in a cycle
         kept = np.ones(len(record.cycles), bool)
         for found in stretches_:
             kept &= (record.cycles["end"] < found.first) | (record.cycles["start"] > found.last + after)
