@@ -69,11 +69,13 @@ def put_back(ts: Times, window: Window, gap_us: int) -> tuple[Times, NDArray[np.
     times [n], which of them were put back, and which are wrong still
     """
     wrong = (ts < window[0]) | (ts > window[1])
-    good = np.unique(ts[~wrong])
+    good = np.sort(ts[~wrong])
     repaired = np.zeros(len(ts), bool)
-    if len(good) < 2:
+    spacing = np.diff(good)
+    spacing = spacing[spacing > 0]
+    if not len(spacing):
         return ts, repaired, wrong
-    usual = int(np.median(np.diff(good)))
+    usual = int(np.median(spacing))
     ts = ts.copy()
 
     def try_at(begin: int, end: int, slack: int) -> bool:

@@ -74,14 +74,18 @@ def support_cycles(
 
     Parameters
     ----------
-    logs : one or more tables with columns ts (UTC), support, leg, pressure_mpa (or another unit of
-        pressure); in any order together one log
+    logs : one or more tables, in any order together one log, told apart by their columns. Long: ts (UTC),
+        support, leg, pressure_mpa (or another unit of pressure). Wide: ts, support, leg1_mpa, leg2_mpa, …; an
+        empty cell is no sample of that leg. A file that cannot be read is flagged, the others count
     set_threshold_mpa : pressure at which a leg counts as set, MPa
     release_threshold_mpa : pressure below which it counts as released, MPa
     yield_mpa : opening pressure of the yield valve, MPa
     gap_limit_s : longest time between two samples that is not flagged, s
     sensor_uncertainty_mpa : expanded uncertainty (k = 2) of the transducers, MPa; without it only
         their resolution and noise are known, from the record itself
+    zero_offset_mpa : smallest zero offset of a transducer that is taken out, MPa
+    back_pressure_mpa : highest pressure of a released leg; where less than three legs are there to compare,
+        only what lies beyond it is an offset, MPa
     executor : where the parts of the log are read; the finding does not depend on it
 
     Returns
@@ -114,9 +118,26 @@ def support_cycles(
     `leak_rates`). Empty, and flagged, where the quiet part is too short to tell.
 
     Pressures are compared with 1e-5 MPa to spare, so that single and double precision give the same cycles.
-    Samples without a number or with a date before 1971 or after 2100 are left out, repeated ones count once.
+    Samples without a finite number are left out, repeated ones count once.
     A negative sample in a set cycle is left out if the leg is not released within 3 s, and otherwise taken
     for a release seen with a zero drift. Records of legs whose samples overlap or run backwards are sorted.
+
+    *Event-driven*: a leg whose steps in time are uneven (2 % of them four times as long or as short as the one
+    before) and of very different lengths (quantiles 0.05 and 0.95 apart eightfold) is logged on change. Its
+    values hold until the next telegram. A silence of more than three heartbeats is a gap; without a heartbeat
+    a value holds for ever. Legs are judged on all their samples, so it does not matter how the log is cut.
+
+    *Clock*: a time before 1971 or after 2100, or further from the bulk of the log than a week and than that
+    lasts while less than 10 % of the rows lie there, is wrong. A stretch of wrong times between right ones in
+    the order of the file is put back where its spacing, or the number of its rows, fits the hole; others are
+    left out. *Unit*: no leg holds 100 MPa; readings above it are in bar where a tenth of them is a pressure of
+    a set leg, and are left out otherwise.
+
+    *Offset*: the median over some releases of the lowest pressure, less that of all legs, is the zero offset of
+    a transducer. It is taken out where it exceeds `zero_offset_mpa` and four times the scatter between the
+    legs, before the thresholds apply, and may change in time. *Stuck*: one value for 5 min while another leg of
+    the support is released and set again, or, of readings that otherwise wander, for more than half an hour
+    in a set leg. No cycle that touches such a stretch is complete.
 
     Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
 

@@ -108,7 +108,8 @@ class Trace:
         self.edges += 1
         if least < 0 or most * tick > SPAN_US:
             self.edges += int(np.count_nonzero(step < 0))
-            moments = np.unique(ts)
+            moments = np.sort(ts)
+            moments = moments[np.append(True, moments[1:] > moments[:-1])]
             step = np.diff(moments)
             least, most = (int(step.min()), int(step.max())) if len(step) else (0, 0)
             begins = np.append(0, 1 + np.flatnonzero(step * tick > SPAN_US))

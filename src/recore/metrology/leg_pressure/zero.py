@@ -22,6 +22,7 @@ RELEASED_MPA = 1.0
 SCATTERS = 4.0
 # a change of zero is told from at least this many releases
 RELEASES = 3
+ERRORS = 5.0
 
 
 class Floors(NamedTuple):
@@ -60,7 +61,7 @@ def floors(ts: Times, p: Pressures) -> Floors:
 
 def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
     """Stretches of releases with one zero each: cut in two, again and again, where the medians of both sides
-    differ by more than `least` MPa and by more than four standard errors."""
+    differ by more than `least` MPa and by more than five standard errors (the best of many cuts is tried)."""
     cuts = [0, len(floor)]
     waiting = [(0, len(floor))]
     while waiting:
@@ -76,8 +77,8 @@ def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
         cut = int(k[np.argmax(gain)])
         left, right = values[:cut], values[cut:]
         apart = abs(float(np.median(left) - np.median(right)))
-        scatter = np.sqrt(left.var() / len(left) + right.var() / len(right))
-        if apart > least and apart > 4 * scatter:
+        within = (left.var() * len(left) + right.var() * len(right)) / (n - 2)
+        if apart > least and apart > ERRORS * np.sqrt(within * (1 / len(left) + 1 / len(right))):
             cuts.append(begin + cut)
             waiting += [(begin, begin + cut), (begin + cut, end)]
     edges = sorted(set(cuts))
