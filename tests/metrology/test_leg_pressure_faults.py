@@ -12,6 +12,7 @@ import pytest
 
 from recore.evidence import Table, Unread, delimited, open_file
 from recore.metrology.leg_pressure import clock, telegrams, trace, units, zero
+from recore.metrology.leg_pressure import log as leg_pressure_log
 from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.metrology.leg_pressure.layout import layout
 
@@ -87,6 +88,14 @@ def pieces(table, seed, count=7):
     edges = np.unique([0, table.num_rows, *rng.integers(1, table.num_rows, count)])
     cut = [table.slice(a, b - a) for a, b in pairwise(edges.tolist())]
     return [cut[k] for k in rng.permutation(len(cut))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    """The compiled kernel, where there is one: these logs are too long for the interpreter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leg_pressure_log, "SMALL_LOG", 0)
+        yield
 
 
 @pytest.fixture(scope="module")

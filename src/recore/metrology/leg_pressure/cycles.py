@@ -39,7 +39,9 @@ class LegCycles:
     """Complete load cycles of all legs of a log.
 
     `cycles` and `yield_events` count; `twap_mean` is the mean of the cycles' time-weighted average
-    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle.
+    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle. `quality` has one row
+    per finding about a leg's record (support, leg, kind, from, to, count, value_mpa, text), `files` one per
+    file: name, rows read, whether all of it could be read, and why not.
     """
 
     cycles: Annotated[Quantity, Unit("1")]
