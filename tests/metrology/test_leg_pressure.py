@@ -416,7 +416,13 @@ class TestDoors:
             "incomplete_cycles",
             "imbalance_mean",
         }
-        assert set(outcome.artifacts) == {"cycles.parquet", "yields.parquet", "support_cycles.parquet"}
+        assert set(outcome.artifacts) == {
+            "cycles.parquet",
+            "yields.parquet",
+            "support_cycles.parquet",
+            "quality.parquet",
+            "files.csv",
+        }
         table = pq.read_table(pa.BufferReader(outcome.artifacts["cycles.parquet"]))
         assert table.num_rows == document["results"]["cycles"]["value"]
         assert table.schema.field("start").type == pa.timestamp("us", "UTC")
