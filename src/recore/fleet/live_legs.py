@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.log import LegRecord
 from recore.metrology.leg_pressure.records import ATTEMPT_US, cycles_of, event_driven, yields_of
-from recore.metrology.leg_pressure.rows import EARLIEST_US, LATEST_US, Pressures, Times
+from recore.metrology.leg_pressure.rows import Pressures, Times
 from recore.metrology.leg_pressure.segment import Reader, Segment
+from recore.metrology.leg_pressure.trace import EARLIEST_US, LATEST_US
 
 # samples that were read last, kept to tell a repeated telegram from a late one
 RECENT = 64

@@ -35,9 +35,10 @@ from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
 from recore.metrology.leg_pressure.log import LegRecord, Log
 from recore.metrology.leg_pressure.records import RECORD, YIELD
-from recore.metrology.leg_pressure.rows import LATEST_US, Faults, Leg
+from recore.metrology.leg_pressure.rows import Faults, Leg
 from recore.metrology.leg_pressure.segment import Reader
 from recore.metrology.leg_pressure.tables import cycle_table
+from recore.metrology.leg_pressure.trace import LATEST_US
 
 # a clock that runs ahead of the receiver's by more than this is wrong, µs
 AHEAD_US = 3600 * kernel.SECOND
@@ -292,7 +293,7 @@ def table_of(records: dict[Leg, LegRecord]) -> pa.Table:
     if not records:
         cycles, yields, runs = (np.empty(0, kind) for kind in (RECORD, YIELD, kernel.RUN))
         records = {(0, 0): LegRecord(cycles, yields, runs, kernel.new_state())}
-    return cycle_table(Log(records, Faults(), []))
+    return cycle_table(Log(records, Faults(), [], [], (0, 0)))
 
 
 def _log(samples: Samples) -> pa.Table:
