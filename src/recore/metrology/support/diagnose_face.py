@@ -1,0 +1,230 @@
+"""What many supports show together: a weak supply, or a roof that comes down on some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore.metrology.support.diagnose_fault import Fault
+from recore.metrology.support.diagnose_record import Record, _median
+from recore.metrology.support.diagnose_stats import Array, beyond
+
+# the reference's loading law, p = a + b ln(1 + t/120 s): b is a rate that does not hang on the cycle's length
+_TAU_S = 120.0
+_LEAST_S = 10.0
+
+
+@dataclass(frozen=True)
+class SupportCycles:
+    """Cycles of whole supports in the order of their start.
+
+    `legs` : how many legs each cycle has; `setting`, `lowest_load` : MPa; `yielded` : all legs at their yield pressure
+    """
+
+    support: NDArray[np.int64]
+    start: Array
+    end: Array
+    setting: Array
+    rate: Array
+    yielded: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> SupportCycles:
+    """Cycles of the legs of a support that share their time, as one.
+
+    `setting` is the median of the legs, so that one bad leg makes no weak supply; `rate` is the slowest leg's
+    and `yielded` asks all legs, so that one bad leg makes no roof load.
+    """
+    parts: list[tuple[Any, ...]] = []
+    for support, legs in record.supports.items():
+        lead = max(legs, key=lambda leg: record.legs[leg].stop - record.legs[leg].start)
+        at = record.legs[lead]
+        places = np.array([np.arange(at.start, at.stop), *(record.paired[lead, o] for o in legs if o != lead)])
+        known = places >= 0
+        setting, rate, yielded = [], [], []
+        for leg, row in zip([lead, *(o for o in legs if o != lead)], np.maximum(places, 0), strict=True):
+            here = record.legs[leg]
+            values = _of_leg(record, leg, yield_mpa, at_yield)
+            k = np.clip(row - here.start, 0, here.stop - here.start - 1)
+            setting.append(values[0][k])
+            rate.append(values[1][k])
+            yielded.append(values[2][k])
+        beside = np.where(known, np.array(setting), np.nan)
+        slowest = np.min(np.where(known, np.array(rate), np.inf), axis=0)
+        whole = np.all(known, axis=0)
+        parts.append(
+            (
+                np.full(at.stop - at.start, support),
+                record["start"][at],
+                record["end"][at],
+                _median(beside),
+                np.where(whole, slowest, np.nan),
+                np.all(np.array(yielded) | ~known, axis=0) & whole,
+            )
+        )
+    if not parts:
+        empty = np.empty(0)
+        return SupportCycles(empty.astype(np.int64), empty, empty, empty, empty, empty.astype(bool))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.lexsort((columns[0], columns[1]))
+    return SupportCycles(*(column[order] for column in columns))
+
+
+def _of_leg(
+    record: Record, leg: tuple[int, int], yield_mpa: float | None, at_yield: float
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Setting pressure, loading per unit of the loading law, and whether the yield pressure was reached."""
+    at = record.legs[leg]
+    start, end = record["start"][at], record["end"][at]
+    offset = record.offset_at(leg, start)
+    setting, highest = record["setting_mpa"][at] - offset, record["max_mpa"][at] - offset
+    until = end - start
+    events = record.event_legs.get(leg, slice(0, 0))
+    begin, opened = record.events["start"][events], record.events["opened"][events]
+    high = record.events["opening_mpa"][events] - record.offset_at(leg, opened)
+    if yield_mpa is not None:
+        first = high >= at_yield * yield_mpa
+        begin, opened = begin[first], opened[first]
+    cycles, first_at = np.unique(begin, return_index=True)
+    places = np.searchsorted(start, cycles)
+    good = (places < len(start)) & (start[np.minimum(places, len(start) - 1)] == cycles)
+    until[places[good]] = opened[first_at[good]] - cycles[good]
+    rate = (highest - setting) / np.log1p(np.maximum(until, _LEAST_S) / _TAU_S)
+    yielded = highest >= at_yield * yield_mpa if yield_mpa is not None else np.zeros(len(start), bool)
+    return setting, rate, yielded
+
+
+def low_supply(cycles: SupportCycles, setting_mpa: float, book: dict[str, Any]) -> list[Fault]:
+    """Times in which most of the supports that were set were set low.
+
+    As many sets in the order of time as there are supports are one pass along the face; a set counts as weak where
+    in a pass that holds it, most were. So the supply is judged by time alone and needs no count of shears.
+    """
+    limit = book["share"] * setting_mpa
+    known = np.flatnonzero(np.isfinite(cycles.setting))
+    supports = len(np.unique(cycles.support))
+    width = max(min(supports, len(known)), 1)
+    if supports < book["least_supports"] or len(known) < width:
+        return []
+    low = cycles.setting[known] < limit
+    total = np.concatenate([[0], np.cumsum(low)])
+    most = (total[width:] - total[:-width]) / width > book["most"]
+    # within a pass that is mostly low the weak time runs from its first low set to its last
+    weak = np.zeros(len(known), bool)
+    for begin in np.flatnonzero(most):
+        weak[begin : begin + width] |= low[begin : begin + width]
+    if not weak.any():
+        return []
+    found = []
+    at = np.flatnonzero(weak)
+    for group in np.split(at, np.flatnonzero(np.diff(at) > width) + 1):
+        group = _densest(low, group, book["most"])
+        inside = known[group]
+        settings = cycles.setting[inside]
+        share = float(np.mean(low[group[0] : group[-1] + 1]))
+        u = float(np.sqrt(max(share * (1.0 - share), 1.0 / (len(inside) + 2)) / len(inside)))
+        confidence = beyond(share, book["most"], u)
+        for support in np.unique(cycles.support[inside]):
+            own = inside[cycles.support[inside] == support]
+            found.append(
+                Fault(
+                    int(support),
+                    None,
+                    "low_supply",
+                    float(cycles.start[own].min()),
+                    float(cycles.end[own].max()),
+                    confidence,
+                    float(np.median(cycles.setting[own])),
+                    float(np.std(settings) / np.sqrt(len(own))),
+                    limit,
+                    "MPa",
+                    tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.setting[k])) for k in own),
+                )
+            )
+    return found
+
+
+def _densest(low: NDArray[np.bool_], group: NDArray[np.int64], most: float) -> NDArray[np.int64]:
+    """The stretch of a group in which low sets outweigh the others the most: stray low sets around it are left out."""
+    begin, end = int(group[0]), int(group[-1]) + 1
+    total = np.concatenate([[0.0], np.cumsum(low[begin:end] - most)])
+    lowest = np.minimum.accumulate(total)
+    last = int(np.argmax(total[1:] - lowest[:-1])) + 1
+    first = int(np.argmin(total[:last]))
+    kept: NDArray[np.int64] = group[(group >= begin + first) & (group < begin + last)]
+    return kept
+
+
+def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> list[Fault]:
+    """Neighbouring supports all of whose legs load fast and yield at the same time, for several cycles.
+
+    Fast is a cycle whose slower leg loads beyond what the face usually does (median and scatter of all cycles). Loaded
+    cycles that share time on the same or on neighbouring supports belong together.
+    """
+    known = np.isfinite(cycles.rate)
+    if not known.any():
+        return []
+    usual = float(np.median(cycles.rate[known]))
+    spread = 1.4826 * float(np.median(np.abs(cycles.rate[known] - usual)))
+    limit = usual + book["sigmas"] * max(spread, book["least_spread"] * abs(usual))
+    loaded = np.flatnonzero(known & cycles.yielded & (cycles.rate >= limit))
+    found = []
+    for group in _clusters(cycles, loaded, book["reach"]):
+        supports = np.unique(cycles.support[group])
+        if len(supports) < book["least_supports"]:
+            continue
+        shears = np.median([np.sum(cycles.support[group] == s) for s in supports])
+        if shears < book["least_shears"]:
+            continue
+        # how sure: the share of cycles of these supports in this time that are loaded
+        begin, end = float(cycles.start[group].min()), float(cycles.end[group].max())
+        for support in supports:
+            own = group[cycles.support[group] == support]
+            inside = (cycles.support == support) & (cycles.start >= begin) & (cycles.end <= end)
+            share = len(own) / max(int(np.sum(inside)), 1)
+            value = float(np.median(cycles.rate[own]))
+            u = spread / np.sqrt(len(own))
+            found.append(
+                Fault(
+                    int(support),
+                    None,
+                    "roof_load",
+                    float(cycles.start[own].min()),
+                    float(cycles.end[own].max()),
+                    beyond(value, limit, u) * min(1.0, 0.5 + share / 2.0),
+                    value,
+                    float(u),
+                    limit,
+                    "MPa",
+                    tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.rate[k])) for k in own),
+                )
+            )
+    return found
+
+
+def _clusters(cycles: SupportCycles, loaded: NDArray[np.int64], reach: int) -> list[NDArray[np.int64]]:
+    """Loaded cycles joined over neighbours that share time, and over successive cycles of one support."""
+    label = np.arange(len(loaded))
+
+    def root(k: int) -> int:
+        while label[k] != k:
+            label[k] = label[label[k]]
+            k = int(label[k])
+        return k
+
+    start, end, support = cycles.start[loaded], cycles.end[loaded], cycles.support[loaded]
+    longest = float(np.max(end - start)) if len(loaded) else 0.0
+    for k in range(len(loaded)):
+        stop = int(np.searchsorted(start, end[k] + 0.5 * longest, side="right"))
+        for j in range(k + 1, stop):
+            apart = abs(int(support[j]) - int(support[k]))
+            if (apart == 0) or (apart <= reach and start[j] < end[k]):
+                label[root(j)] = root(k)
+    roots = np.array([root(k) for k in range(len(loaded))])
+    return [loaded[roots == r] for r in np.unique(roots)]
