@@ -161,35 +161,37 @@ def _densest(low: NDArray[np.bool_], group: NDArray[np.int64], most: float) -> N
     return kept
 
 
-def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> list[Fault]:
+def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault], int]:
     """Neighbouring supports all of whose legs load fast and yield at the same time, for several cycles.
 
-    Fast is a cycle whose slower leg loads beyond what the face usually does (median and scatter of all cycles). Loaded
-    cycles that share time on the same or on neighbouring supports belong together.
+    Fast is a cycle whose slower leg loads beyond what the face usually does (median and scatter of all cycles).
+    Loaded cycles that share time on neighbouring supports, or follow each other on one, belong together.
+
+    Returns
+    -------
+    the faults, and how many groups were left out for periodic weighting: they come again over the same supports, or
+    take in too much of the face to be local
     """
     known = np.isfinite(cycles.rate)
     if not known.any():
-        return []
+        return [], 0
     usual = float(np.median(cycles.rate[known]))
     spread = 1.4826 * float(np.median(np.abs(cycles.rate[known] - usual)))
     limit = usual + book["sigmas"] * max(spread, book["least_spread"] * abs(usual))
     loaded = np.flatnonzero(known & cycles.yielded & (cycles.rate >= limit))
-    found = []
+    groups = []
     for group in _clusters(cycles, loaded, book["reach"]):
-        supports = np.unique(cycles.support[group])
-        if len(supports) < book["least_supports"]:
-            continue
-        shears = np.median([np.sum(cycles.support[group] == s) for s in supports])
-        if shears < book["least_shears"]:
-            continue
-        # how sure: the share of cycles of these supports in this time that are loaded
-        begin, end = float(cycles.start[group].min()), float(cycles.end[group].max())
-        for support in supports:
+        supports, counts = np.unique(cycles.support[group], return_counts=True)
+        if len(supports) >= book["least_supports"] and np.median(counts) >= book["least_shears"]:
+            groups.append(group)
+    everywhere = len(np.unique(cycles.support))
+    local = [g for k, g in enumerate(groups) if not _weighting(cycles, groups, k, everywhere, book)]
+    found = []
+    for group in local:
+        for support in np.unique(cycles.support[group]):
             own = group[cycles.support[group] == support]
-            inside = (cycles.support == support) & (cycles.start >= begin) & (cycles.end <= end)
-            share = len(own) / max(int(np.sum(inside)), 1)
             value = float(np.median(cycles.rate[own]))
-            u = spread / np.sqrt(len(own))
+            u = spread / float(np.sqrt(len(own)))
             found.append(
                 Fault(
                     int(support),
@@ -197,20 +199,37 @@ def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> list[Fault]:
                     "roof_load",
                     float(cycles.start[own].min()),
                     float(cycles.end[own].max()),
-                    beyond(value, limit, u) * min(1.0, 0.5 + share / 2.0),
+                    beyond(value, limit, u),
                     value,
-                    float(u),
+                    u,
                     limit,
                     "MPa",
                     tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.rate[k])) for k in own),
                 )
             )
-    return found
+    return found, len(groups) - len(local)
+
+
+def _weighting(
+    cycles: SupportCycles, groups: list[NDArray[np.int64]], k: int, everywhere: int, book: dict[str, Any]
+) -> bool:
+    """Whether a group is a break of the main roof: wide, or one of several over the same supports."""
+    mine = set(cycles.support[groups[k]].tolist())
+    if len(mine) >= book["wide_supports"] and len(mine) > book["wide_share"] * everywhere:
+        return True
+    others = [set(cycles.support[g].tolist()) for j, g in enumerate(groups) if j != k]
+    alike = [other for other in others if len(mine & other) >= book["alike"] * len(mine | other)]
+    if len(alike) < book["recurs"]:
+        return False
+    return len(mine) >= book["as_wide"] * float(np.median([len(other) for other in alike]))
 
 
 def _clusters(cycles: SupportCycles, loaded: NDArray[np.int64], reach: int) -> list[NDArray[np.int64]]:
     """Loaded cycles joined over neighbours that share time, and over successive cycles of one support."""
     label = np.arange(len(loaded))
+    order = np.lexsort((cycles.start, cycles.support))
+    ordinal = np.empty(len(order), np.int64)
+    ordinal[order] = np.arange(len(order))
 
     def root(k: int) -> int:
         while label[k] != k:
@@ -219,12 +238,13 @@ def _clusters(cycles: SupportCycles, loaded: NDArray[np.int64], reach: int) -> l
         return k
 
     start, end, support = cycles.start[loaded], cycles.end[loaded], cycles.support[loaded]
-    longest = float(np.max(end - start)) if len(loaded) else 0.0
+    successor = {int(ordinal[at]): k for k, at in enumerate(loaded)}
     for k in range(len(loaded)):
-        stop = int(np.searchsorted(start, end[k] + 0.5 * longest, side="right"))
-        for j in range(k + 1, stop):
-            apart = abs(int(support[j]) - int(support[k]))
-            if (apart == 0) or (apart <= reach and start[j] < end[k]):
+        after = successor.get(int(ordinal[loaded[k]]) + 1)
+        if after is not None and support[after] == support[k]:
+            label[root(after)] = root(k)
+        for j in range(k + 1, int(np.searchsorted(start, end[k]))):
+            if 0 < abs(int(support[j]) - int(support[k])) <= reach:
                 label[root(j)] = root(k)
     roots = np.array([root(k) for k in range(len(loaded))])
     return [loaded[roots == r] for r in np.unique(roots)]

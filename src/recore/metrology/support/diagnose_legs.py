@@ -45,7 +45,8 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
 
     `early` : check-valve faults; what still goes on of their loss is no leak of the leg
     """
-    rates = {leg: _beside(record, leg, record["leak_mpa_per_min"]) for leg in record.legs}
+    known = np.where(_quiet_min(record) >= book["least_quiet_min"], record["leak_mpa_per_min"], np.nan)
+    rates = {leg: _beside(record, leg, known) for leg in record.legs}
     for fault in early:
         leg = fault.support, int(fault.leg or 0)
         at = record.legs[leg]
@@ -56,10 +57,29 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
     found = []
     for leg, x, sd, lag, trials in _series(rates, _LEAK_FLOOR):
         for run in runs(x, limit, sd, trials, false_alarms, book["least_cycles"]):
-            if not _own(record, leg, record["leak_mpa_per_min"], run, x):
+            if not _own(record, leg, known, run, x):
                 continue
             found.append(of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"]))
     return found
+
+
+def _quiet_min(record: Record) -> Array:
+    """Time from the revised setting pressure to the first opening of the yield valve, or to the end, min.
+
+    A slope over a few minutes says little: its uncertainty goes with the power -3/2 of the time.
+    """
+    until = record["end"] - record["start"]
+    for leg, at in record.event_legs.items():
+        if leg not in record.legs:
+            continue
+        here = record.legs[leg]
+        begin, first = np.unique(record.events["start"][at], return_index=True)
+        opened = record.events["opened"][at][first]
+        start = record["start"][here]
+        places = np.minimum(np.searchsorted(start, begin), len(start) - 1)
+        same = start[places] == begin
+        until[here.start + places[same]] = opened[same] - begin[same]
+    return until / 60.0 - _REVISED_MIN
 
 
 def _own(record: Record, leg: Leg, values: Array, run: Run, x: Array) -> bool:
