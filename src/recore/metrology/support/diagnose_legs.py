@@ -45,8 +45,7 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
 
     `early` : check-valve faults; what still goes on of their loss is no leak of the leg
     """
-    known = np.where(_quiet_min(record) >= book["least_quiet_min"], record["leak_mpa_per_min"], np.nan)
-    rates = {leg: _beside(record, leg, known) for leg in record.legs}
+    known, rates = _rates(record, book["least_quiet_min"])
     for fault in early:
         leg = fault.support, int(fault.leg or 0)
         at = record.legs[leg]
@@ -61,6 +60,32 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
                 continue
             found.append(of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"]))
     return found
+
+
+def _rates(record: Record, least_quiet_min: float) -> tuple[Array, dict[Leg, Array]]:
+    """Rates of loss of all cycles, and of each leg beside its fellows.
+
+    Two measures, each with its own weakness: the slope in which the law of the roof is already taken out (where that law
+    does not fit it jumps from cycle to cycle), and the plain loss from the revised setting pressure to the final
+    one (which holds all that the roof loads, but not beside the fellows, where the roof loads both alike). They
+    are weighted by how little they scatter on this face.
+    """
+    quiet = _quiet_min(record)
+    fitted = np.where(quiet >= least_quiet_min, record["leak_mpa_per_min"], np.nan)
+    whole = (record["end"] - record["start"]) / 60.0 - _REVISED_MIN
+    with np.errstate(all="ignore"):
+        lost = (record["revised_mpa"] - record["final_mpa"]) / whole
+    # where the yield valve opened, the loss is the valve's
+    lost[(whole < least_quiet_min) | (quiet < whole - 1e-6)] = np.nan
+    both = [{leg: _beside(record, leg, x) for leg in record.legs} for x in (fitted, lost)]
+    weights = [1.0 / float(np.median(scatter(list(rates.values()), _LEAK_FLOOR)[0])) ** 2 for rates in both]
+
+    def joined(a: Array, b: Array) -> Array:
+        mean = (weights[0] * a + weights[1] * b) / sum(weights)
+        x: Array = np.where(np.isfinite(mean), mean, np.where(np.isfinite(a), a, b))
+        return x
+
+    return joined(fitted, lost), {leg: joined(both[0][leg], both[1][leg]) for leg in record.legs}
 
 
 def _quiet_min(record: Record) -> Array:

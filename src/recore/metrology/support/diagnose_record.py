@@ -128,6 +128,19 @@ class Record:
         own = values[self.legs[leg]]
         return own - _median(np.array(beside)) if beside else np.full(len(own), np.nan)
 
+    def without_offset(self, name: str) -> Array:
+        """A column of pressures less the known offsets of the sensors."""
+        return self[name] - self._offsets
+
+    @cached_property
+    def _offsets(self) -> Array:
+        known = np.zeros(len(self))
+        for leg in self.offset:
+            if leg in self.legs:
+                at = self.legs[leg]
+                known[at] = self.offset_at(leg, self["start"][at])
+        return known
+
     def offset_at(self, leg: Leg, when: Array) -> Array:
         """Known offset of a leg's sensor at some times, MPa."""
         found = np.zeros(len(when))

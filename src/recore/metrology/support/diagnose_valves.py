@@ -89,11 +89,17 @@ def _low(
     record: Record, leg: Leg, valve: Openings, yield_mpa: float, book: dict[str, Any], trials: int, alarms: float
 ) -> list[Fault]:
     """Openings below the limit, where the leg never stands above them: the valve is its ceiling."""
-    limit, share = 1.0 - book["share"], valve.opening / yield_mpa
+    limit = 1.0 - book["share"]
     found = []
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
     highest = (record["max_mpa"][at] - record.offset_at(leg, start)) / yield_mpa
+    beyond_fellows = record.against(leg, record.without_offset("max_mpa")) / yield_mpa
+    # noise makes small drops anywhere; the valve makes large ones, at the highest pressure that the leg comes to
+    places = np.minimum(np.searchsorted(start, valve.cycle), len(start) - 1)
+    ceiling = valve.opening / yield_mpa >= highest[places] - book["ceiling"]
+    valve = valve.only(ceiling & (valve.opening - valve.reseat >= book["drop_mpa"]))
+    share = valve.opening / yield_mpa
     for run in runs(1.0 - share, 1.0 - limit, _SPREAD, trials, alarms, book["least_openings"]):
         inside = slice(run.begin, run.end)
         x, u = location(share[inside])
@@ -102,6 +108,10 @@ def _low(
         if np.mean(highest[cycles] > x + book["ceiling"]) > book["above"]:
             continue
         if len(np.unique(valve.cycle[inside])) < book["least_cycles"]:
+            continue
+        # the roof would load the leg further: it does so with its fellows
+        held_back = np.sum(beyond_fellows[cycles] <= -book["ceiling"])
+        if np.isfinite(beyond_fellows[cycles]).any() and held_back < book["least_cycles"]:
             continue
         # the ceiling must hold most of the openings close together, as one spring does
         if np.mean(np.abs(share[inside] - x) <= book["ceiling"]) < 1.0 - book["above"]:
@@ -133,7 +143,8 @@ def _high(
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
     highest = (record["max_mpa"][at] - record.offset_at(leg, start)) / yield_mpa
-    first = _first_opening(valve, start) / yield_mpa
+    about = valve.only(valve.opening >= (1.0 - book["share"]) * yield_mpa)
+    first = _middle_opening(about, start) / yield_mpa
     # a cycle tells about the valve where it opened, or where it should have
     told = np.where(np.isfinite(first), np.fmax(first, np.where(highest > limit, highest, first)), np.nan)
     told = np.where(np.isnan(first) & (highest > limit), highest, told)
@@ -195,7 +206,7 @@ def _slow(
     return found
 
 
-def _first_opening(valve: Openings, start: Array) -> Array:
+def _middle_opening(valve: Openings, start: Array) -> Array:
     """Median opening of each cycle, NaN without one."""
     found = np.full(len(start), np.nan)
     if len(valve):
