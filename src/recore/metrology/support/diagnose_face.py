@@ -45,7 +45,9 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
     for support, legs in record.supports.items():
         lead = max(legs, key=lambda leg: record.legs[leg].stop - record.legs[leg].start)
         at = record.legs[lead]
-        places = np.array([np.arange(at.start, at.stop), *(record.paired[lead, o] for o in legs if o != lead)])
+        places = np.array(
+            [np.arange(at.start, at.stop), *(record.paired[lead, o] for o in legs if o != lead)]
+        )
         known = places >= 0
         setting, rate, yielded = [], [], []
         for leg, row in zip([lead, *(o for o in legs if o != lead)], np.maximum(places, 0), strict=True):
@@ -56,8 +58,11 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
             rate.append(values[1][k])
             yielded.append(values[2][k])
         beside = np.where(known, np.array(setting), np.nan)
-        slowest = np.min(np.where(known, np.array(rate), np.inf), axis=0)
-        whole = np.all(known, axis=0)
+        # of more than two legs one may be unknown, or bad
+        spare = 1 if len(legs) > 2 else 0
+        slowest = np.sort(np.where(known, np.array(rate), np.inf), axis=0)[spare]
+        whole = np.sum(known, axis=0) >= len(legs) - spare
+        both = np.sum(np.array(yielded) & known, axis=0) >= len(legs) - spare
         parts.append(
             (
                 np.full(at.stop - at.start, support),
@@ -65,7 +70,7 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
                 record["end"][at],
                 _median(beside),
                 np.where(whole, slowest, np.nan),
-                np.all(np.array(yielded) | ~known, axis=0) & whole,
+                both,
             )
         )
     if not parts:
@@ -144,7 +149,9 @@ def low_supply(cycles: SupportCycles, setting_mpa: float, book: dict[str, Any]) 
                     float(np.std(settings) / np.sqrt(len(own))),
                     limit,
                     "MPa",
-                    tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.setting[k])) for k in own),
+                    tuple(
+                        (float(cycles.start[k]), float(cycles.end[k]), float(cycles.setting[k])) for k in own
+                    ),
                 )
             )
     return found

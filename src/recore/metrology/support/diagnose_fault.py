@@ -112,7 +112,9 @@ def evidence_table(faults: Iterable[Fault]) -> pa.Table:
 
 
 def _known(values: list[float]) -> pa.Array:
-    return pa.array(np.array(values, np.float64), pa.float64(), mask=~np.isfinite(np.array(values, np.float64)))
+    return pa.array(
+        np.array(values, np.float64), pa.float64(), mask=~np.isfinite(np.array(values, np.float64))
+    )
 
 
 def _times(seconds: list[float]) -> pa.Array:

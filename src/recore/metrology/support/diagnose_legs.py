@@ -58,7 +58,9 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
         for run in runs(x, limit, sd, trials, false_alarms, book["least_cycles"]):
             if not _own(record, leg, known, run, x):
                 continue
-            found.append(of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"]))
+            found.append(
+                of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"])
+            )
     return found
 
 

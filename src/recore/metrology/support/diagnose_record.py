@@ -36,8 +36,8 @@ def numbers(table: pa.Table, name: str) -> Array:
         column = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
         values: Array = column.to_numpy().astype(np.float64) / SECOND
         return values
-    values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return values
+    known: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return known
 
 
 @dataclass
@@ -84,9 +84,7 @@ class Record:
     @cached_property
     def paired(self) -> dict[tuple[Leg, Leg], Places]:
         """For each cycle of a leg the place of the cycle of a fellow that shares its time; -1 without one."""
-        return {
-            (leg, other): self.partner(leg, other) for leg in self.legs for other in self.fellows(leg)
-        }
+        return {(leg, other): self.partner(leg, other) for leg in self.legs for other in self.fellows(leg)}
 
     def partner(self, leg: Leg, other: Leg) -> Places:
         mine, theirs = self.legs[leg], self.legs[other]
@@ -115,6 +113,13 @@ class Record:
             at = self.paired[leg, other]
             beside.append(np.where(at >= 0, values[np.maximum(at, 0)], np.nan))
         return values[self.legs[leg]] - _median(np.array(beside))
+
+    def part(self, leg: Leg, begin: float, end: float) -> None:
+        """Take a leg's cycles within some time for nobody's fellows: its sensor is not where it seems."""
+        for other in self.fellows(leg):
+            for mine, theirs in ((leg, other), (other, leg)):
+                start = self["start"][self.legs[mine]]
+                self.paired[mine, theirs][(start >= begin - 1.0) & (start <= end)] = -1
 
     def around(self, leg: Leg, values: Array, reach: int = 2) -> Array:
         """Values of a leg's cycles less the median of the legs of the neighbouring supports at that time."""
@@ -191,6 +196,4 @@ def _slices(table: pa.Table) -> dict[Leg, slice]:
         return {}
     begins = np.flatnonzero(np.diff(support, prepend=support[0] - 1) | np.diff(leg, prepend=leg[0] - 1))
     ends = np.append(begins[1:], len(support))
-    return {
-        (int(support[a]), int(leg[a])): slice(int(a), int(b)) for a, b in zip(begins, ends, strict=True)
-    }
+    return {(int(support[a]), int(leg[a])): slice(int(a), int(b)) for a, b in zip(begins, ends, strict=True)}

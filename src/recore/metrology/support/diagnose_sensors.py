@@ -139,7 +139,9 @@ def _follows(record: Record, leg: Leg, book: dict[str, Any], false_alarms: float
                 continue
             middle, u = location(x[inside])
             sure = beyond(middle, book["nearer_s"], max(u, 1e-9))
-            best.append(Follows(leg, other, run, float(start[run.begin]), float(end[run.end - 1]), mine, there, sure))
+            best.append(
+                Follows(leg, other, run, float(start[run.begin]), float(end[run.end - 1]), mine, there, sure)
+            )
     return best
 
 
@@ -223,5 +225,3 @@ def _fault(record: Record, one: Follows, mate: Follows, open_: bool) -> Fault:
         mate.leg[0],
         mate.leg[1],
     )
-
-

@@ -100,6 +100,15 @@ def runs(x: Array, limit: float, sd: float, trials: int, false_alarms: float, le
     return sorted(found)
 
 
+def most(x: Array) -> Run:
+    """The stretch of a series with the largest sum; from the first to the last value that is known and positive."""
+    best = _largest(np.nan_to_num(x))
+    if best is None:
+        return Run(0, 0)
+    inside = best[0] + np.flatnonzero(x[best[0] : best[1]] > 0.0)
+    return Run(int(inside[0]), int(inside[-1]) + 1)
+
+
 def _largest(score: Array) -> tuple[int, int, float] | None:
     """Contiguous stretch with the largest sum; None where nothing is positive."""
     if not len(score) or score.max() <= 0.0:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recore.metrology.support.diagnose_fault import Fault
 from recore.metrology.support.diagnose_record import Leg, Record
-from recore.metrology.support.diagnose_stats import Array, beyond, location, runs
+from recore.metrology.support.diagnose_stats import Array, beyond, location, most, runs
 
 MINUTE = 60.0
 # an opening valve unloads the leg faster than this; a leak does not
@@ -52,7 +52,11 @@ def openings(record: Record, leg: Leg) -> Openings:
     event = {name: values[at] for name, values in record.events.items()}
     offset = record.offset_at(leg, event["opened"])
     found = Openings(
-        event["start"], event["opened"], event["reseated"], event["opening_mpa"] - offset, event["reseat_mpa"] - offset
+        event["start"],
+        event["opened"],
+        event["reseated"],
+        event["opening_mpa"] - offset,
+        event["reseat_mpa"] - offset,
     )
     places = np.searchsorted(record["start"][record.legs[leg]], found.cycle)
     setting = record["setting_mpa"][record.legs[leg]][np.minimum(places, _last(record, leg))] - offset
@@ -67,7 +71,9 @@ def _last(record: Record, leg: Leg) -> int:
     return at.stop - at.start - 1
 
 
-def yield_valves(record: Record, books: dict[str, dict[str, Any]], yield_mpa: float, false_alarms: float) -> list[Fault]:
+def yield_valves(
+    record: Record, books: dict[str, dict[str, Any]], yield_mpa: float, false_alarms: float
+) -> list[Fault]:
     """Faults of all yield valves."""
     found: list[Fault] = []
     every = {leg: openings(record, leg) for leg in record.legs}
@@ -86,57 +92,79 @@ def yield_valves(record: Record, books: dict[str, dict[str, Any]], yield_mpa: fl
 
 
 def _low(
-    record: Record, leg: Leg, valve: Openings, yield_mpa: float, book: dict[str, Any], trials: int, alarms: float
+    record: Record,
+    leg: Leg,
+    valve: Openings,
+    yield_mpa: float,
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
 ) -> list[Fault]:
-    """Openings below the limit, where the leg never stands above them: the valve is its ceiling."""
+    """Openings below the limit, where the leg never stands above them: the valve is its ceiling.
+
+    Noise and slips make drops too, small ones and anywhere. A valve makes large ones, at the highest pressure that
+    the leg comes to, in nearly every cycle that comes to it, while the roof loads the fellows further.
+    """
     limit = 1.0 - book["share"]
-    found = []
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    highest = (record["max_mpa"][at] - record.offset_at(leg, start)) / yield_mpa
-    beyond_fellows = record.against(leg, record.without_offset("max_mpa")) / yield_mpa
-    # noise makes small drops anywhere; the valve makes large ones, at the highest pressure that the leg comes to
+    without = record.without_offset("max_mpa")
+    highest = without[at] / yield_mpa
     places = np.minimum(np.searchsorted(start, valve.cycle), len(start) - 1)
     ceiling = valve.opening / yield_mpa >= highest[places] - book["ceiling"]
     valve = valve.only(ceiling & (valve.opening - valve.reseat >= book["drop_mpa"]))
     share = valve.opening / yield_mpa
-    for run in runs(1.0 - share, 1.0 - limit, _SPREAD, trials, alarms, book["least_openings"]):
-        inside = slice(run.begin, run.end)
-        x, u = location(share[inside])
-        cycles = (start >= valve.cycle[run.begin]) & (start <= valve.cycle[run.end - 1])
-        # where the pressure goes on above the openings, they were none
-        if np.mean(highest[cycles] > x + book["ceiling"]) > book["above"]:
+    candidates = runs(1.0 - share, book["share"], _SPREAD, trials, alarms, book["least_openings"])
+    if not candidates:
+        return []
+    above = record.against(leg, without)
+    above = np.where(np.isnan(above), record.around(leg, without), above) / yield_mpa
+    found: list[Fault] = []
+    for run in candidates:
+        x = location(share[run.begin : run.end])[0]
+        near = np.abs(share - x) <= book["ceiling"]
+        opens = np.isin(start, valve.cycle[near]) & (highest <= x + book["ceiling"])
+        tells = opens | (highest >= x - book["touch"])
+        # for and against a valve at x, cycle by cycle; nothing where the pressure does not come to it
+        told = np.where(tells, np.where(opens, 1.0, -1.0), np.nan)
+        cycles = most(told)
+        inside = np.arange(cycles.begin, cycles.end)
+        held_back = np.sum(opens[inside] & (above[inside] <= -book["ceiling"]))
+        if np.nansum(told[inside]) < book["least_cycles"] or held_back < book["held_back_cycles"]:
             continue
-        if len(np.unique(valve.cycle[inside])) < book["least_cycles"]:
-            continue
-        # the roof would load the leg further: it does so with its fellows
-        held_back = np.sum(beyond_fellows[cycles] <= -book["ceiling"])
-        if np.isfinite(beyond_fellows[cycles]).any() and held_back < book["least_cycles"]:
-            continue
-        # the ceiling must hold most of the openings close together, as one spring does
-        if np.mean(np.abs(share[inside] - x) <= book["ceiling"]) < 1.0 - book["above"]:
-            continue
+        of = near & (valve.cycle >= start[inside[0]]) & (valve.cycle <= start[inside[-1]])
+        x, u = location(share[of])
         u = float(np.hypot(u, book["u_share"]))
+        begin, until = float(start[inside[0]]), float(end[inside[-1]])
+        if any(f.begin < until and begin < f.end for f in found):
+            continue
+        behind = np.flatnonzero(of)
         found.append(
             Fault(
                 leg[0],
                 leg[1],
                 "yield_low",
-                float(valve.cycle[run.begin]),
-                float(end[np.flatnonzero(cycles)[-1]]) if cycles.any() else float(valve.reseated[run.end - 1]),
+                begin,
+                until,
                 beyond(limit, x, u),
                 x,
                 u,
                 limit,
                 "1",
-                _behind(valve, share, inside),
+                tuple((float(valve.opened[k]), float(valve.reseated[k]), float(share[k])) for k in behind),
             )
         )
     return found
 
 
 def _high(
-    record: Record, leg: Leg, valve: Openings, yield_mpa: float, book: dict[str, Any], trials: int, alarms: float
+    record: Record,
+    leg: Leg,
+    valve: Openings,
+    yield_mpa: float,
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
 ) -> list[Fault]:
     """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not."""
     limit = 1.0 + book["share"]
@@ -173,7 +201,13 @@ def _high(
 
 
 def _slow(
-    leg: Leg, valve: Openings, share: Array, low: list[Fault], book: dict[str, Any], trials: int, alarms: float
+    leg: Leg,
+    valve: Openings,
+    share: Array,
+    low: list[Fault],
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
 ) -> list[Fault]:
     """Openings at the right pressure that reseat far below it."""
     with np.errstate(all="ignore"):
