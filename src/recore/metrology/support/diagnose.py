@@ -143,13 +143,13 @@ def support_diagnose(
     book = Book.of(rules)
     params = {code: row for code in (*FAULTS, "search") if (row := book.params(code)) is not None}
     found = support_cycles(*logs, yield_mpa=_NO_YIELD_MPA if yield_mpa is None else yield_mpa, **given)
-    events = found.yields
+    events = None
     if yield_mpa is not None and "yield_low" in params:
         # a valve that opens low never comes to the yield band: look once more, from far below it
         lowest = max(params["yield_low"]["lowest_share"] * yield_mpa, 1.05 * set_threshold_mpa)
         if lowest < yield_mpa:
             events = support_cycles(*logs, yield_mpa=lowest, **given).yields
-    record = Record.of(found.table, events, found.quality)
+    record = Record.of(found.table, found.yields, found.quality, events)
     faults, flags = _judged(record, found.quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)
@@ -191,14 +191,16 @@ def _judged(
                 record.part((fault.support, int(fault.leg or 0)), fault.begin, fault.end)
             found += swapped
         early: list[Fault] = []
+        valves: list[Fault] = []
         if "check_valve_leak" in params:
             early = legs.check_valves(record, params["check_valve_leak"], alarms)
-            found += early
-        if "leg_leak" in params:
-            found += legs.leaks(record, params["leg_leak"], alarms, early)
         if yield_mpa is not None:
-            valves = {code: params[code] for code in _YIELDS if code in params}
-            found += yield_valves(record, valves, yield_mpa, alarms)
+            rows = {code: params[code] for code in _YIELDS if code in params}
+            valves = yield_valves(record, rows, yield_mpa, alarms)
+        found += early + valves
+        if "leg_leak" in params:
+            low = [fault for fault in valves if fault.fault == "yield_low"]
+            found += legs.leaks(record, params["leg_leak"], alarms, early, low)
     roof = params.get("roof_load")
     together = face.support_cycles(record, yield_mpa, roof["at_yield"] if roof else 1.0)
     if "low_supply" in params and setting_mpa is not None:

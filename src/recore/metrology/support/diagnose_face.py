@@ -89,17 +89,7 @@ def _of_leg(
     start, end = record["start"][at], record["end"][at]
     offset = record.offset_at(leg, start)
     setting, highest = record["setting_mpa"][at] - offset, record["max_mpa"][at] - offset
-    until = end - start
-    events = record.event_legs.get(leg, slice(0, 0))
-    begin, opened = record.events["start"][events], record.events["opened"][events]
-    high = record.events["opening_mpa"][events] - record.offset_at(leg, opened)
-    if yield_mpa is not None:
-        first = high >= at_yield * yield_mpa
-        begin, opened = begin[first], opened[first]
-    cycles, first_at = np.unique(begin, return_index=True)
-    places = np.searchsorted(start, cycles)
-    good = (places < len(start)) & (start[np.minimum(places, len(start) - 1)] == cycles)
-    until[places[good]] = opened[first_at[good]] - cycles[good]
+    until = np.fmin(end, record.first_opening[at]) - start
     rate = (highest - setting) / np.log1p(np.maximum(until, _LEAST_S) / _TAU_S)
     yielded = highest >= at_yield * yield_mpa if yield_mpa is not None else np.zeros(len(start), bool)
     return setting, rate, yielded
@@ -230,7 +220,7 @@ def _weighting(
     alike = [other for other in others if len(mine & other) >= book["alike"] * len(mine | other)]
     if len(alike) < book["recurs"]:
         return False
-    return len(mine) >= book["as_wide"] * float(np.median([len(other) for other in alike]))
+    return bool(len(mine) >= book["as_wide"] * float(np.median([len(other) for other in alike])))
 
 
 def _clusters(cycles: SupportCycles, loaded: NDArray[np.int64], reach: int) -> list[NDArray[np.int64]]:

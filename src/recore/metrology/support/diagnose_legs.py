@@ -40,10 +40,13 @@ def check_valves(record: Record, book: dict[str, Any], false_alarms: float) -> l
     return found
 
 
-def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list[Fault]) -> list[Fault]:
+def leaks(
+    record: Record, book: dict[str, Any], false_alarms: float, early: list[Fault], low: list[Fault]
+) -> list[Fault]:
     """Legs that lose pressure through the cycle while their fellows do not.
 
     `early` : check-valve faults; what still goes on of their loss is no leak of the leg
+    `low` : valves that open low; what they let out is no leak either
     """
     known, rates = _rates(record, book["least_quiet_min"])
     for fault in early:
@@ -52,6 +55,11 @@ def leaks(record: Record, book: dict[str, Any], false_alarms: float, early: list
         inside = (record["start"][at] >= fault.begin) & (record["start"][at] < fault.end)
         lost = fault.value * record["setting_mpa"][at] / _REVISED_MIN
         rates[leg] = np.where(inside & (rates[leg] < book["early_share"] * lost), np.nan, rates[leg])
+    for fault in low:
+        leg = fault.support, int(fault.leg or 0)
+        start, end = record["start"][record.legs[leg]], record["end"][record.legs[leg]]
+        opened = np.sort([begin for begin, _, _ in fault.evidence])
+        rates[leg][np.searchsorted(opened, start) < np.searchsorted(opened, end)] = np.nan
     limit = book["limit_mpa_per_min"]
     found = []
     for leg, x, sd, lag, trials in _series(rates, _LEAK_FLOOR):
@@ -95,18 +103,7 @@ def _quiet_min(record: Record) -> Array:
 
     A slope over a few minutes says little: its uncertainty goes with the power -3/2 of the time.
     """
-    until = record["end"] - record["start"]
-    for leg, at in record.event_legs.items():
-        if leg not in record.legs:
-            continue
-        here = record.legs[leg]
-        begin, first = np.unique(record.events["start"][at], return_index=True)
-        opened = record.events["opened"][at][first]
-        start = record["start"][here]
-        places = np.minimum(np.searchsorted(start, begin), len(start) - 1)
-        same = start[places] == begin
-        until[here.start + places[same]] = opened[same] - begin[same]
-    return until / 60.0 - _REVISED_MIN
+    return np.fmin(record["end"], record.first_opening) / 60.0 - record["start"] / 60.0 - _REVISED_MIN
 
 
 def _own(record: Record, leg: Leg, values: Array, run: Run, x: Array) -> bool:

@@ -46,6 +46,9 @@ class Record:
 
     `columns` : one array per column of the table, times in s since 1970
     `legs` : leg → its places, as a slice
+    `events`, `event_legs` : drops that may be openings of the yield valve, in the same way
+    `offset` : leg → known offsets of its sensor, as (from, to, MPa)
+    `first_opening` : of the yield valve at its own pressure, for each cycle; NaN without one
     """
 
     columns: dict[str, Array]
@@ -53,16 +56,28 @@ class Record:
     events: dict[str, Array]
     event_legs: dict[Leg, slice]
     offset: dict[Leg, list[tuple[float, float, float]]]
+    first_opening: Array
 
     @classmethod
-    def of(cls, cycles: pa.Table, yields: pa.Table, quality: pa.Table) -> Record:
+    def of(
+        cls, cycles: pa.Table, yields: pa.Table, quality: pa.Table, low_yields: pa.Table | None = None
+    ) -> Record:
+        """A record from the tables of `support.cycles`.
+
+        `low_yields` : events of a second look from far below the yield pressure; None takes `yields` for them
+        """
         columns = {name: numbers(cycles, name) for name in ("start", "end", *_NUMBERS)}
-        events = {name: numbers(yields, name) for name in ("start", "opened", "reseated", *_EVENTS)}
+        low = yields if low_yields is None else low_yields
+        events = {name: numbers(low, name) for name in ("start", "opened", "reseated", *_EVENTS)}
         offsets: dict[Leg, list[tuple[float, float, float]]] = {}
         for row in findings(quality, "offset"):
             leg = (row["support"], row["leg"])
             offsets.setdefault(leg, []).append((row["from"], row["to"], row["value"]))
-        return cls(columns, _slices(cycles), events, _slices(yields), offsets)
+        legs = _slices(cycles)
+        first = _first(
+            columns["start"], legs, numbers(yields, "start"), numbers(yields, "opened"), _slices(yields)
+        )
+        return cls(columns, legs, events, _slices(low), offsets, first)
 
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]
@@ -152,6 +167,21 @@ class Record:
         for begin, end, value in self.offset.get(leg, ()):
             found[(when >= begin) & (when <= end)] = value
         return found
+
+
+def _first(
+    start: Array, legs: dict[Leg, slice], cycle: Array, opened: Array, event_legs: dict[Leg, slice]
+) -> Array:
+    """Time of the first opening in each cycle, NaN without one."""
+    found = np.full(len(start), np.nan)
+    for leg, at in event_legs.items():
+        if leg in legs:
+            begin, first = np.unique(cycle[at], return_index=True)
+            here = legs[leg]
+            places = np.minimum(np.searchsorted(start[here], begin), here.stop - here.start - 1)
+            same = start[here][places] == begin
+            found[here.start + places[same]] = opened[at][first][same]
+    return found
 
 
 def findings(quality: pa.Table, kind: str) -> list[dict[str, Any]]:

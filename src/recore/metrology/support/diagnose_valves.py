@@ -68,7 +68,7 @@ def openings(record: Record, leg: Leg) -> Openings:
 
 def _last(record: Record, leg: Leg) -> int:
     at = record.legs[leg]
-    return at.stop - at.start - 1
+    return int(at.stop - at.start - 1)
 
 
 def yield_valves(
