@@ -93,7 +93,9 @@ def settings(supports: int, days: float, long: bool) -> Iterator[tuple[str, dict
         yield "14 days", {**base, **slow, "days": 14.0}
 
 
-def first(seed: int, face: dict[str, Any], healthy: bool) -> tuple[pa.Table, list[dict[str, Any]], float, float]:
+def first(
+    seed: int, face: dict[str, Any], healthy: bool
+) -> tuple[pa.Table, list[dict[str, Any]], float, float]:
     """A face of `recore simulate supports`: log, faults, setting and yield pressure."""
     longwall = Longwall(
         supports=face["supports"],
@@ -107,10 +109,17 @@ def first(seed: int, face: dict[str, Any], healthy: bool) -> tuple[pa.Table, lis
         idle_weekends=False,
     )
     made = LongwallFace(seed, longwall)
-    return pa.concat_tables(made.log()), made.fault_table().to_pylist(), longwall.setting_mpa, longwall.yield_mpa
+    return (
+        pa.concat_tables(made.log()),
+        made.fault_table().to_pylist(),
+        longwall.setting_mpa,
+        longwall.yield_mpa,
+    )
 
 
-def second(seed: int, face: dict[str, Any], healthy: bool) -> tuple[pa.Table, list[dict[str, Any]], float, float]:
+def second(
+    seed: int, face: dict[str, Any], healthy: bool
+) -> tuple[pa.Table, list[dict[str, Any]], float, float]:
     """A face of the other simulator."""
     from other_face import FAULTS as KINDS
     from other_face import Other, other_face
@@ -141,7 +150,9 @@ def main() -> None:
     macro = {}
     for name, make in (("recore simulate supports", first), ("other physics", second)):
         whole = Tally()
-        print(f"\n{name}\n{'face':24}{'macro-F1':>10}{'healthy alarms/support-month':>30}{'leak error':>12}{'s':>7}")
+        print(
+            f"\n{name}\n{'face':24}{'macro-F1':>10}{'healthy alarms/support-month':>30}{'leak error':>12}{'s':>7}"
+        )
         for words, face in settings(given.supports, given.days, given.long):
             tally = Tally()
             began = time.perf_counter()
@@ -165,7 +176,9 @@ def main() -> None:
                 f"{_error(tally.slopes):>12}{time.perf_counter() - began:7.0f}"
             )
         macro[name] = _macro(whole)
-        print(f"{'all':24}{macro[name]:10.3f}{sum(whole.alarms.values()) / whole.months:30.2f}{_error(whole.slopes):>12}")
+        print(
+            f"{'all':24}{macro[name]:10.3f}{sum(whole.alarms.values()) / whole.months:30.2f}{_error(whole.slopes):>12}"
+        )
         print("   " + "".join(f"{code:>18}" for code in FAULTS))
         print("F1 " + "".join(f"{whole.f1(code):18.3f}" for code in FAULTS))
         print("n  " + "".join(f"{whole.hit[code] + whole.miss[code]:18}" for code in FAULTS))
@@ -174,9 +187,13 @@ def main() -> None:
         for low, high in ((0.0, 0.9), (0.9, 0.99), (0.99, 1.01)):
             here = (sure >= low) & (sure < high)
             if here.any():
-                print(f"confidence {low:.2f} to {min(high, 1):.2f}: {right[here].mean():.3f} right of {here.sum()}")
+                print(
+                    f"confidence {low:.2f} to {min(high, 1):.2f}: {right[here].mean():.3f} right of {here.sum()}"
+                )
     one, two = macro.values()
-    print(f"\nchange of simulator: {100 * (one - two):+.1f} points (asked: macro-F1 >= 0.95, loss <= 3 points)")
+    print(
+        f"\nchange of simulator: {100 * (one - two):+.1f} points (asked: macro-F1 >= 0.95, loss <= 3 points)"
+    )
 
 
 def _macro(tally: Tally) -> float:

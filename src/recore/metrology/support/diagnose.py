@@ -26,6 +26,8 @@ from recore.quantity import Quantity
 from recore.rules import RuleSet
 
 _INLINE = Inline()
+# what a record without a data-quality report says: nothing
+_NO_QUALITY = pa.table({"kind": pa.array([], pa.string())})
 # a yield pressure that no leg comes to, for a log whose yield pressure is not known
 _NO_YIELD_MPA = 200.0
 _DAY_S = 86400.0
@@ -149,8 +151,9 @@ def support_diagnose(
         lowest = max(params["yield_low"]["lowest_share"] * yield_mpa, 1.05 * set_threshold_mpa)
         if lowest < yield_mpa:
             events = support_cycles(*logs, yield_mpa=lowest, **given).yields
-    record = Record.of(found.table, found.yields, found.quality, events)
-    faults, flags = _judged(record, found.quality, params, setting_mpa, yield_mpa)
+    quality: pa.Table = getattr(found, "quality", _NO_QUALITY)
+    record = Record.of(found.table, found.yields, quality, events)
+    faults, flags = _judged(record, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)
     supports = tuple(sorted(record.supports))

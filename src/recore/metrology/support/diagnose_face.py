@@ -43,7 +43,10 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
     """
     parts: list[tuple[Any, ...]] = []
     for support, legs in record.supports.items():
-        lead = max(legs, key=lambda leg: record.legs[leg].stop - record.legs[leg].start)
+        # the leg whose cycles stand for the support's: one whose sensor is where it seems, with the most cycles
+        lead = max(
+            legs, key=lambda leg: (leg not in record.parted, record.legs[leg].stop - record.legs[leg].start)
+        )
         at = record.legs[lead]
         places = np.array(
             [np.arange(at.start, at.stop), *(record.paired[lead, o] for o in legs if o != lead)]
@@ -60,9 +63,14 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
         beside = np.where(known, np.array(setting), np.nan)
         # of more than two legs one may be unknown, or bad
         spare = 1 if len(legs) > 2 else 0
+        absent = np.zeros(at.stop - at.start, np.int64)
+        for leg in legs:
+            for begin, end in record.parted.get(leg, ()):
+                absent += (record["start"][at] >= begin - 1.0) & (record["start"][at] <= end) & (leg != lead)
+        needed = np.maximum(len(legs) - spare - absent, 1)
         slowest = np.sort(np.where(known, np.array(rate), np.inf), axis=0)[spare]
-        whole = np.sum(known, axis=0) >= len(legs) - spare
-        both = np.sum(np.array(yielded) & known, axis=0) >= len(legs) - spare
+        whole = np.sum(known, axis=0) >= needed
+        both = np.sum(np.array(yielded) & known, axis=0) >= needed
         parts.append(
             (
                 np.full(at.stop - at.start, support),
@@ -189,6 +197,8 @@ def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault]
     for group in local:
         for support in np.unique(cycles.support[group]):
             own = group[cycles.support[group] == support]
+            if len(own) < book["least_shears"]:
+                continue  # at the fringe
             value = float(np.median(cycles.rate[own]))
             u = spread / float(np.sqrt(len(own)))
             found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,7 @@ class Record:
     `legs` : leg → its places, as a slice
     `events`, `event_legs` : drops that may be openings of the yield valve, in the same way
     `offset` : leg → known offsets of its sensor, as (from, to, MPa)
+    `parted` : leg → when its sensor was not where it seemed
     `first_opening` : of the yield valve at its own pressure, for each cycle; NaN without one
     """
 
@@ -57,6 +58,7 @@ class Record:
     event_legs: dict[Leg, slice]
     offset: dict[Leg, list[tuple[float, float, float]]]
     first_opening: Array
+    parted: dict[Leg, list[tuple[float, float]]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -131,6 +133,7 @@ class Record:
 
     def part(self, leg: Leg, begin: float, end: float) -> None:
         """Take a leg's cycles within some time for nobody's fellows: its sensor is not where it seems."""
+        self.parted.setdefault(leg, []).append((begin, end))
         for other in self.fellows(leg):
             for mine, theirs in ((leg, other), (other, leg)):
                 start = self["start"][self.legs[mine]]
