@@ -152,7 +152,7 @@ def support_diagnose(
         if lowest < yield_mpa:
             events = support_cycles(*logs, yield_mpa=lowest, **given).yields
     quality: pa.Table = getattr(found, "quality", _NO_QUALITY)
-    record = Record.of(found.table, found.yields, quality, events)
+    record = Record.of(found.table, found.yields, events)
     faults, flags = _judged(record, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)

@@ -95,8 +95,7 @@ def _of_leg(
     """Setting pressure, loading per unit of the loading law, and whether the yield pressure was reached."""
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    offset = record.offset_at(leg, start)
-    setting, highest = record["setting_mpa"][at] - offset, record["max_mpa"][at] - offset
+    setting, highest = record["setting_mpa"][at], record["max_mpa"][at]
     until = np.fmin(end, record.first_opening[at]) - start
     rate = (highest - setting) / np.log1p(np.maximum(until, _LEAST_S) / _TAU_S)
     yielded = highest >= at_yield * yield_mpa if yield_mpa is not None else np.zeros(len(start), bool)

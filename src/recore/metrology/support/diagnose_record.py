@@ -47,7 +47,6 @@ class Record:
     `columns` : one array per column of the table, times in s since 1970
     `legs` : leg → its places, as a slice
     `events`, `event_legs` : drops that may be openings of the yield valve, in the same way
-    `offset` : leg → known offsets of its sensor, as (from, to, MPa)
     `parted` : leg → when its sensor was not where it seemed
     `first_opening` : of the yield valve at its own pressure, for each cycle; NaN without one
     """
@@ -56,30 +55,23 @@ class Record:
     legs: dict[Leg, slice]
     events: dict[str, Array]
     event_legs: dict[Leg, slice]
-    offset: dict[Leg, list[tuple[float, float, float]]]
     first_opening: Array
     parted: dict[Leg, list[tuple[float, float]]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, cycles: pa.Table, yields: pa.Table, quality: pa.Table, low_yields: pa.Table | None = None
-    ) -> Record:
-        """A record from the tables of `support.cycles`.
+    def of(cls, cycles: pa.Table, yields: pa.Table, low_yields: pa.Table | None = None) -> Record:
+        """A record from the tables of `support.cycles`, whose pressures are free of the sensors' zero offsets.
 
         `low_yields` : events of a second look from far below the yield pressure; None takes `yields` for them
         """
         columns = {name: numbers(cycles, name) for name in ("start", "end", *_NUMBERS)}
         low = yields if low_yields is None else low_yields
         events = {name: numbers(low, name) for name in ("start", "opened", "reseated", *_EVENTS)}
-        offsets: dict[Leg, list[tuple[float, float, float]]] = {}
-        for row in findings(quality, "offset"):
-            leg = (row["support"], row["leg"])
-            offsets.setdefault(leg, []).append((row["from"], row["to"], row["value"]))
         legs = _slices(cycles)
         first = _first(
             columns["start"], legs, numbers(yields, "start"), numbers(yields, "opened"), _slices(yields)
         )
-        return cls(columns, legs, events, _slices(low), offsets, first)
+        return cls(columns, legs, events, _slices(low), first)
 
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]
@@ -150,26 +142,6 @@ class Record:
             beside.append(np.where(places >= 0, values[np.maximum(places, 0)], np.nan))
         own = values[self.legs[leg]]
         return own - _median(np.array(beside)) if beside else np.full(len(own), np.nan)
-
-    def without_offset(self, name: str) -> Array:
-        """A column of pressures less the known offsets of the sensors."""
-        return self[name] - self._offsets
-
-    @cached_property
-    def _offsets(self) -> Array:
-        known = np.zeros(len(self))
-        for leg in self.offset:
-            if leg in self.legs:
-                at = self.legs[leg]
-                known[at] = self.offset_at(leg, self["start"][at])
-        return known
-
-    def offset_at(self, leg: Leg, when: Array) -> Array:
-        """Known offset of a leg's sensor at some times, MPa."""
-        found = np.zeros(len(when))
-        for begin, end, value in self.offset.get(leg, ()):
-            found[(when >= begin) & (when <= end)] = value
-        return found
 
 
 def _first(

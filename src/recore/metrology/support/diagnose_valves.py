@@ -25,7 +25,7 @@ _SPREAD = 0.02
 
 @dataclass(frozen=True)
 class Openings:
-    """Openings of the yield valve of one leg in the order of time; pressures without the sensor's offset."""
+    """Openings of the yield valve of one leg in the order of time."""
 
     cycle: Array
     opened: Array
@@ -50,16 +50,15 @@ def openings(record: Record, leg: Leg) -> Openings:
     """
     at = record.event_legs.get(leg, slice(0, 0))
     event = {name: values[at] for name, values in record.events.items()}
-    offset = record.offset_at(leg, event["opened"])
     found = Openings(
         event["start"],
         event["opened"],
         event["reseated"],
-        event["opening_mpa"] - offset,
-        event["reseat_mpa"] - offset,
+        event["opening_mpa"],
+        event["reseat_mpa"],
     )
     places = np.searchsorted(record["start"][record.legs[leg]], found.cycle)
-    setting = record["setting_mpa"][record.legs[leg]][np.minimum(places, _last(record, leg))] - offset
+    setting = record["setting_mpa"][record.legs[leg]][np.minimum(places, _last(record, leg))]
     minutes = np.maximum(found.reseated - found.opened, 1e-3) / MINUTE
     fast = (found.opening - found.reseat) / minutes >= _UNLOAD_MPA_PER_MIN
     loaded = (found.opening >= setting + _LOADED_MPA) | (found.opened - found.cycle >= _RELAXED_S)
@@ -108,7 +107,7 @@ def _low(
     limit = 1.0 - book["share"]
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    without = record.without_offset("max_mpa")
+    without = record["max_mpa"]
     highest = without[at] / yield_mpa
     places = np.minimum(np.searchsorted(start, valve.cycle), len(start) - 1)
     ceiling = valve.opening / yield_mpa >= highest[places] - book["ceiling"]
@@ -170,7 +169,7 @@ def _high(
     limit = 1.0 + book["share"]
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    highest = (record["max_mpa"][at] - record.offset_at(leg, start)) / yield_mpa
+    highest = record["max_mpa"][at] / yield_mpa
     about = valve.only(valve.opening >= (1.0 - book["share"]) * yield_mpa)
     first = _middle_opening(about, start) / yield_mpa
     # a cycle tells about the valve where it opened, or where it should have
