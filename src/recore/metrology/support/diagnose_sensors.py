@@ -88,10 +88,7 @@ def swapped(record: Record, book: dict[str, Any], false_alarms: float) -> list[F
     """
     follows = [f for leg in record.legs for f in _follows(record, leg, book, false_alarms)]
     found: list[Fault] = []
-    taken: set[tuple[int, int, float]] = set()
     for (s, n), group in _between(follows).items():
-        if (s, n, group[0].begin) in taken:
-            continue
         for pair in _pairs(record, s, n, group):
             found += pair
     return found
@@ -184,7 +181,8 @@ def _which(record: Record, options: list[tuple[Follows, Follows]]) -> tuple[Foll
         return sum(_out_of_order(record, f.leg, f.run) for f in option)
 
     same = [o for o in options if o[0].leg[1] == o[1].leg[1]] or options
-    ranked = sorted(same, key=disorder, reverse=True)
+    # a leg of many follows all fellows of its mate: that is one exchange, not several
+    ranked = sorted({(a.leg, b.leg): (a, b) for a, b in same}.values(), key=disorder, reverse=True)
     worst = [disorder(o) for o in ranked]
     open_ = len(worst) > 1 and worst[0] - worst[1] < 1.0
     return ranked[0][0], ranked[0][1], open_
