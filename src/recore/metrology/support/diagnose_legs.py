@@ -16,6 +16,10 @@ _REVISED_MIN = 2.75
 _LEAK_FLOOR = 0.1 / 12**0.5 / 15.0
 _LOSS_FLOOR = 0.01
 _OWN = 0.5
+# a cycle without an opening tells its slope in this part of the time that one with an opening needs
+_EVEN = 0.5
+# a leak slows as the leg empties; its size is that of a leg above this share of its setting pressure
+_FULL = 0.55
 
 
 def check_valves(record: Record, book: dict[str, Any], false_alarms: float) -> list[Fault]:
@@ -66,6 +70,10 @@ def leaks(
         for run in runs(x, limit, sd, trials, false_alarms, book["least_cycles"]):
             if not _own(record, leg, known, run, x):
                 continue
+            at = record.legs[leg]
+            full = np.where(record["final_mpa"][at] >= _FULL * record["setting_mpa"][at], x, np.nan)
+            if np.isfinite(full[run.begin : run.end]).sum() >= book["least_cycles"]:
+                x = full
             found.append(
                 of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"])
             )
@@ -81,12 +89,15 @@ def _rates(record: Record, least_quiet_min: float) -> tuple[Array, dict[Leg, Arr
     are weighted by how little they scatter on this face.
     """
     quiet = _quiet_min(record)
-    fitted = np.where(quiet >= least_quiet_min, record["leak_mpa_per_min"], np.nan)
     whole = (record["end"] - record["start"]) / 60.0 - _REVISED_MIN
+    # a roof that brings the valve to open has no even slope before it
+    cut = quiet < whole - 1e-6
+    least = np.where(cut, least_quiet_min, _EVEN * least_quiet_min)
+    fitted = np.where(quiet >= least, record["leak_mpa_per_min"], np.nan)
     with np.errstate(all="ignore"):
         lost = (record["revised_mpa"] - record["final_mpa"]) / whole
     # where the yield valve opened, the loss is the valve's
-    lost[(whole < least_quiet_min) | (quiet < whole - 1e-6)] = np.nan
+    lost[(whole < least) | cut] = np.nan
     both = [{leg: _beside(record, leg, x) for leg in record.legs} for x in (fitted, lost)]
     weights = [1.0 / float(np.median(scatter(list(rates.values()), _LEAK_FLOOR)[0])) ** 2 for rates in both]
 
