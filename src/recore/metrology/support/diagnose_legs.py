@@ -72,10 +72,10 @@ def leaks(
                 continue
             at = record.legs[leg]
             full = np.where(record["final_mpa"][at] >= _FULL * record["setting_mpa"][at], x, np.nan)
-            if np.isfinite(full[run.begin : run.end]).sum() >= book["least_cycles"]:
-                x = full
+            enough = np.isfinite(full[run.begin : run.end]).sum() >= book["least_cycles"]
+            measured = full if enough else x
             found.append(
-                of_run(record, leg, "leg_leak", run, x, limit, "MPa/min", lag, book["u_mpa_per_min"])
+                of_run(record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"])
             )
     return found
 

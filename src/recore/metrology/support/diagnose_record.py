@@ -184,7 +184,8 @@ def findings(quality: pa.Table, kind: str) -> list[dict[str, Any]]:
 def _median(rows: Array) -> Array:
     """Median of each column over the known values, NaN where there is none."""
     if len(rows) == 1:
-        return rows[0]
+        only: Array = rows[0]
+        return only
     ordered = np.sort(rows, axis=0)  # NaN last
     known = np.sum(np.isfinite(rows), axis=0)
     low, high = np.maximum(known - 1, 0) // 2, known // 2
