@@ -1,0 +1,225 @@
+"""Sensors that lie: stuck, offset, or connected to a neighbouring support."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from recore.metrology.support.diagnose_fault import Fault
+from recore.metrology.support.diagnose_record import Leg, Record, findings
+from recore.metrology.support.diagnose_stats import Array, Run, beyond, location, runs
+
+_NEVER_S = 1e9
+
+
+def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
+    """Stretches of the data-quality report in which a sensor repeats one value for longer than the limit."""
+    found = []
+    for row in findings(quality, "stuck"):
+        lasted = row["to"] - row["from"]
+        if lasted < book["least_s"]:
+            continue
+        found.append(
+            Fault(
+                row["support"],
+                row["leg"],
+                "sensor_stuck",
+                row["from"],
+                row["to"],
+                1.0 - math.exp(-lasted / book["least_s"]),
+                row["value"],
+                0.0,
+                book["least_s"],
+                "MPa",
+                ((row["from"], row["to"], row["value"]),),
+            )
+        )
+    return found
+
+
+def offset(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
+    """Offsets of the data-quality report beyond the limit."""
+    found = []
+    for row in findings(quality, "offset"):
+        sure = beyond(abs(row["value"]), book["least_mpa"], book["u_mpa"])
+        if abs(row["value"]) < book["least_mpa"]:
+            continue
+        found.append(
+            Fault(
+                row["support"],
+                row["leg"],
+                "sensor_offset",
+                row["from"],
+                row["to"],
+                sure,
+                row["value"],
+                book["u_mpa"],
+                book["least_mpa"],
+                "MPa",
+                ((row["from"], row["to"], row["value"]),),
+            )
+        )
+    return found
+
+
+class Follows(NamedTuple):
+    """A leg whose cycles begin and end with those of a leg of another support, and not with its own fellows'."""
+
+    leg: Leg
+    other: Leg  # the leg it follows
+    run: Run
+    begin: float
+    end: float
+    own_s: float
+    other_s: float
+    sure: float
+
+
+def swapped(record: Record, book: dict[str, Any], false_alarms: float) -> list[Fault]:
+    """Pairs of sensors that were exchanged between neighbouring supports.
+
+    The legs of a support are set and released together. After an exchange each of the two legs keeps the times of
+    the other support: it follows the fellows of the leg that it was exchanged with. Two legs of two supports, when
+    all have two, follow each other in both ways; which leg was exchanged is then told by the order in which
+    the supports of the face advance, and left open where that does not tell.
+    """
+    follows = [f for leg in record.legs for f in _follows(record, leg, book, false_alarms)]
+    found: list[Fault] = []
+    for (s, n), group in _between(follows).items():
+        for pair in _pairs(record, s, n, group):
+            found += pair
+    return found
+
+
+def _between(follows: list[Follows]) -> dict[tuple[int, int], list[Follows]]:
+    """What lies between each two supports, the lower number first."""
+    found: dict[tuple[int, int], list[Follows]] = {}
+    for one in follows:
+        key = (min(one.leg[0], one.other[0]), max(one.leg[0], one.other[0]))
+        found.setdefault(key, []).append(one)
+    return found
+
+
+def _distance(record: Record, leg: Leg, other: Leg, cap: float) -> Array:
+    """How far a leg's cycles begin and end from the nearest of another leg, s; capped."""
+    total = np.zeros(record.legs[leg].stop - record.legs[leg].start)
+    for name in ("start", "end"):
+        mine, theirs = record[name][record.legs[leg]], record[name][record.legs[other]]
+        padded = np.concatenate([[-_NEVER_S], theirs, [_NEVER_S * 100.0]])
+        at = np.searchsorted(padded, mine)
+        total += np.minimum(np.minimum(mine - padded[at - 1], padded[at] - mine), cap)
+    return total / 2.0
+
+
+def _follows(record: Record, leg: Leg, book: dict[str, Any], false_alarms: float) -> list[Follows]:
+    fellows = record.fellows(leg)
+    if not fellows:
+        return []
+    cap = book["cap_s"]
+    own = np.min([_distance(record, leg, other, cap) for other in fellows], axis=0)
+    numbers = sorted(record.supports)
+    at = numbers.index(leg[0])
+    near = [n for n in numbers[max(at - book["reach"], 0) : at + book["reach"] + 1] if n != leg[0]]
+    start, end = record["start"][record.legs[leg]], record["end"][record.legs[leg]]
+    trials = len(record) * 2 * book["reach"]
+    best: list[Follows] = []
+    for other in (other for n in near for other in record.supports[n]):
+        theirs = _distance(record, leg, other, cap)
+        x = own - theirs
+        for run in runs(x, book["nearer_s"], book["sd_s"], trials, false_alarms, book["least_cycles"]):
+            inside = slice(run.begin, run.end)
+            mine, there = location(own[inside])[0], location(theirs[inside])[0]
+            if there > book["with_s"] or there > book["ratio"] * mine:
+                continue
+            middle, u = location(x[inside])
+            sure = beyond(middle, book["nearer_s"], max(u, 1e-9))
+            best.append(
+                Follows(leg, other, run, float(start[run.begin]), float(end[run.end - 1]), mine, there, sure)
+            )
+    return best
+
+
+def _pairs(record: Record, s: int, n: int, follows: list[Follows]) -> list[list[Fault]]:
+    """Exchanges between two supports, each as its two faults."""
+    there = [f for f in follows if f.leg[0] == s]
+    back = [f for f in follows if f.leg[0] == n]
+    found: list[list[Fault]] = []
+    used: list[tuple[float, float]] = []
+    for one in sorted(there, key=lambda f: f.begin):
+        # the leg that was exchanged with this one is no longer the one that it follows
+        mates = [
+            f
+            for f in back
+            if f.leg != one.other and f.other != one.leg and f.begin < one.end and one.begin < f.end
+        ]
+        if not mates or any(a < one.end and one.begin < b for a, b in used):
+            continue
+        options = [
+            (one_, mate)
+            for one_ in there
+            if one_.begin < one.end and one.begin < one_.end
+            for mate in back
+            if mate.leg != one_.other
+            and mate.other != one_.leg
+            and mate.begin < one_.end
+            and one_.begin < mate.end
+        ]
+        chosen, mate, open_ = _which(record, options)
+        begin, end = max(chosen.begin, mate.begin), min(chosen.end, mate.end)
+        used.append((begin, end))
+        found.append([_fault(record, chosen, mate, open_), _fault(record, mate, chosen, open_)])
+    return found
+
+
+def _which(record: Record, options: list[tuple[Follows, Follows]]) -> tuple[Follows, Follows, bool]:
+    """Of the exchanges that explain the times the one that puts the legs most out of the order of the face."""
+
+    def disorder(option: tuple[Follows, Follows]) -> float:
+        return sum(_out_of_order(record, f.leg, f.run) for f in option)
+
+    same = [o for o in options if o[0].leg[1] == o[1].leg[1]] or options
+    # a leg of many follows all fellows of its mate: that is one exchange, not several
+    ranked = sorted({(a.leg, b.leg): (a, b) for a, b in same}.values(), key=disorder, reverse=True)
+    worst = [disorder(o) for o in ranked]
+    open_ = len(worst) > 1 and worst[0] - worst[1] < 1.0
+    return ranked[0][0], ranked[0][1], open_
+
+
+def _out_of_order(record: Record, leg: Leg, run: Run) -> float:
+    """Mean time from a leg's starts to the nearest of the neighbours' other supports, s."""
+    numbers = sorted(record.supports)
+    at = numbers.index(leg[0])
+    inside = slice(run.begin, run.end)
+    beside = [numbers[k] for k in (at - 1, at + 1) if 0 <= k < len(numbers)]
+    far = [
+        np.mean(_distance(record, leg, other, 3600.0)[inside])
+        for n in beside
+        for other in record.supports[n]
+        if other[1] == leg[1]
+    ]
+    return float(np.sum(far)) if far else 0.0
+
+
+def _fault(record: Record, one: Follows, mate: Follows, open_: bool) -> Fault:
+    at = record.legs[one.leg]
+    start, end = record["start"][at], record["end"][at]
+    own = np.min([_distance(record, one.leg, o, 3600.0) for o in record.fellows(one.leg)], axis=0)
+    behind = range(one.run.begin, one.run.end)
+    return Fault(
+        one.leg[0],
+        one.leg[1],
+        "sensor_swapped",
+        one.begin,
+        one.end,
+        min(one.sure, mate.sure) * (0.5 if open_ else 1.0),
+        one.own_s,
+        0.0,
+        one.other_s,
+        "s",
+        tuple((float(start[k]), float(end[k]), float(own[k])) for k in behind),
+        mate.leg[0],
+        mate.leg[1],
+    )

@@ -1,0 +1,257 @@
+"""Yield valves that open low or high, or that close slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore.metrology.support.diagnose_fault import Fault
+from recore.metrology.support.diagnose_record import Leg, Record
+from recore.metrology.support.diagnose_stats import Array, beyond, location, most, runs
+
+MINUTE = 60.0
+# an opening valve unloads the leg faster than this; a leak does not
+_UNLOAD_MPA_PER_MIN = 1.0
+# after the beginning of the cycle the set leg relaxes; a fall from the setting pressure is no opening
+_RELAXED_S = 180.0
+# the setting pressure is no opening either: an opening lies above it by at least this
+_LOADED_MPA = 0.5
+# openings of one valve lie within a few per cent of each other
+_SPREAD = 0.02
+
+
+@dataclass(frozen=True)
+class Openings:
+    """Openings of the yield valve of one leg in the order of time."""
+
+    cycle: Array
+    opened: Array
+    reseated: Array
+    opening: Array
+    reseat: Array
+
+    def __len__(self) -> int:
+        return len(self.opened)
+
+    def only(self, mask: NDArray[np.bool_]) -> Openings:
+        return Openings(
+            self.cycle[mask], self.opened[mask], self.reseated[mask], self.opening[mask], self.reseat[mask]
+        )
+
+
+def openings(record: Record, leg: Leg) -> Openings:
+    """What looks like an opening of the valve among the drops of a leg's pressure.
+
+    A drop counts where the pressure had risen above the setting pressure, or the leg had stood for three
+    minutes, and where it fell faster than any leak.
+    """
+    at = record.event_legs.get(leg, slice(0, 0))
+    event = {name: values[at] for name, values in record.events.items()}
+    found = Openings(
+        event["start"],
+        event["opened"],
+        event["reseated"],
+        event["opening_mpa"],
+        event["reseat_mpa"],
+    )
+    places = np.searchsorted(record["start"][record.legs[leg]], found.cycle)
+    setting = record["setting_mpa"][record.legs[leg]][np.minimum(places, _last(record, leg))]
+    minutes = np.maximum(found.reseated - found.opened, 1e-3) / MINUTE
+    fast = (found.opening - found.reseat) / minutes >= _UNLOAD_MPA_PER_MIN
+    loaded = (found.opening >= setting + _LOADED_MPA) | (found.opened - found.cycle >= _RELAXED_S)
+    return found.only(fast & loaded)
+
+
+def _last(record: Record, leg: Leg) -> int:
+    at = record.legs[leg]
+    return int(at.stop - at.start - 1)
+
+
+def yield_valves(
+    record: Record, books: dict[str, dict[str, Any]], yield_mpa: float, false_alarms: float
+) -> list[Fault]:
+    """Faults of all yield valves."""
+    found: list[Fault] = []
+    every = {leg: openings(record, leg) for leg in record.legs}
+    trials = max(sum(len(x) for x in every.values()), len(record))
+    for leg, valve in every.items():
+        share = valve.opening / yield_mpa
+        low: list[Fault] = []
+        if "yield_low" in books:
+            low = _low(record, leg, valve, yield_mpa, books["yield_low"], trials, false_alarms)
+        found += low
+        if "yield_high" in books:
+            found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms)
+        if "yield_slow" in books:
+            found += _slow(leg, valve, share, low, books["yield_slow"], trials, false_alarms)
+    return found
+
+
+def _low(
+    record: Record,
+    leg: Leg,
+    valve: Openings,
+    yield_mpa: float,
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
+) -> list[Fault]:
+    """Openings below the limit, where the leg never stands above them: the valve is its ceiling.
+
+    Noise and slips make drops too, small ones and anywhere. A valve makes large ones, at the highest pressure that
+    the leg comes to, in nearly every cycle that comes to it, while the roof loads the fellows further.
+    """
+    limit = 1.0 - book["share"]
+    at = record.legs[leg]
+    start, end = record["start"][at], record["end"][at]
+    without = record["max_mpa"]
+    highest = without[at] / yield_mpa
+    places = np.minimum(np.searchsorted(start, valve.cycle), len(start) - 1)
+    ceiling = valve.opening / yield_mpa >= highest[places] - book["ceiling"]
+    valve = valve.only(ceiling & (valve.opening - valve.reseat >= book["drop_mpa"]))
+    share = valve.opening / yield_mpa
+    candidates = runs(1.0 - share, book["share"], _SPREAD, trials, alarms, book["least_openings"])
+    if not candidates:
+        return []
+    above = record.against(leg, without)
+    above = np.where(np.isnan(above), record.around(leg, without), above) / yield_mpa
+    found: list[Fault] = []
+    for run in candidates:
+        x = location(share[run.begin : run.end])[0]
+        near = np.abs(share - x) <= book["ceiling"]
+        opens = np.isin(start, valve.cycle[near]) & (highest <= x + book["ceiling"])
+        tells = opens | (highest >= x - book["touch"])
+        # for and against a valve at x, cycle by cycle; nothing where the pressure does not come to it
+        told = np.where(tells, np.where(opens, 1.0, -1.0), np.nan)
+        cycles = most(told)
+        inside = np.arange(cycles.begin, cycles.end)
+        held_back = np.sum(opens[inside] & (above[inside] <= -book["ceiling"]))
+        if np.nansum(told[inside]) < book["least_cycles"] or held_back < book["held_back_cycles"]:
+            continue
+        of = near & (valve.cycle >= start[inside[0]]) & (valve.cycle <= start[inside[-1]])
+        x, u = location(share[of])
+        u = float(np.hypot(u, book["u_share"]))
+        begin, until = float(start[inside[0]]), float(end[inside[-1]])
+        if any(f.begin < until and begin < f.end for f in found):
+            continue
+        behind = np.flatnonzero(of)
+        found.append(
+            Fault(
+                leg[0],
+                leg[1],
+                "yield_low",
+                begin,
+                until,
+                beyond(limit, x, u),
+                x,
+                u,
+                limit,
+                "1",
+                tuple((float(valve.opened[k]), float(valve.reseated[k]), float(share[k])) for k in behind),
+            )
+        )
+    return found
+
+
+def _high(
+    record: Record,
+    leg: Leg,
+    valve: Openings,
+    yield_mpa: float,
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
+) -> list[Fault]:
+    """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not."""
+    limit = 1.0 + book["share"]
+    at = record.legs[leg]
+    start, end = record["start"][at], record["end"][at]
+    highest = record["max_mpa"][at] / yield_mpa
+    about = valve.only(valve.opening >= (1.0 - book["share"]) * yield_mpa)
+    first = _middle_opening(about, start) / yield_mpa
+    # a cycle tells about the valve where it opened, or where it should have
+    told = np.where(np.isfinite(first), np.fmax(first, np.where(highest > limit, highest, first)), np.nan)
+    told = np.where(np.isnan(first) & (highest > limit), highest, told)
+    found = []
+    for run in runs(told - 1.0, book["share"], _SPREAD, trials, alarms, book["least_cycles"]):
+        inside = told[run.begin : run.end]
+        x, u = location(inside)
+        u = float(np.hypot(u, book["u_share"]))
+        behind = run.begin + np.flatnonzero(np.isfinite(inside))
+        found.append(
+            Fault(
+                leg[0],
+                leg[1],
+                "yield_high",
+                float(start[run.begin]),
+                float(end[run.end - 1]),
+                beyond(x, limit, u),
+                x,
+                u,
+                limit,
+                "1",
+                tuple((float(start[k]), float(end[k]), float(told[k])) for k in behind),
+            )
+        )
+    return found
+
+
+def _slow(
+    leg: Leg,
+    valve: Openings,
+    share: Array,
+    low: list[Fault],
+    book: dict[str, Any],
+    trials: int,
+    alarms: float,
+) -> list[Fault]:
+    """Openings at the right pressure that reseat far below it."""
+    with np.errstate(all="ignore"):
+        drop = (valve.opening - valve.reseat) / valve.opening
+    limit = book["blow_down"]
+    right = np.abs(share - 1.0) <= book["opens_within"]
+    for fault in low:
+        right &= ~((valve.opened >= fault.begin) & (valve.opened <= fault.end))
+    x = np.where(right, drop, np.nan)
+    found = []
+    for run in runs(x, limit, book["spread"], trials, alarms, book["least_openings"]):
+        inside = slice(run.begin, run.end)
+        middle, u = location(x[inside])
+        u = float(np.hypot(u, book["u_share"]))
+        found.append(
+            Fault(
+                leg[0],
+                leg[1],
+                "yield_slow",
+                float(valve.opened[run.begin]),
+                float(valve.reseated[run.end - 1]),
+                beyond(middle, limit, u),
+                middle,
+                u,
+                limit,
+                "1",
+                _behind(valve, x, inside),
+            )
+        )
+    return found
+
+
+def _middle_opening(valve: Openings, start: Array) -> Array:
+    """Median opening of each cycle, NaN without one."""
+    found = np.full(len(start), np.nan)
+    if len(valve):
+        cycles, first = np.unique(valve.cycle, return_index=True)
+        places = np.searchsorted(start, cycles)
+        for k, place in enumerate(places):
+            if place < len(start) and start[place] == cycles[k]:
+                end = first[k + 1] if k + 1 < len(first) else len(valve)
+                found[place] = np.median(valve.opening[first[k] : end])
+    return found
+
+
+def _behind(valve: Openings, x: Array, inside: slice) -> tuple[tuple[float, float, float], ...]:
+    known = np.flatnonzero(np.isfinite(x[inside])) + inside.start
+    return tuple((float(valve.opened[k]), float(valve.reseated[k]), float(x[k])) for k in known)
