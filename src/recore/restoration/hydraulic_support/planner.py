@@ -1,0 +1,192 @@
+"""The plan of all supports: bound by column generation, a search for a good plan, and parts of it planned anew until time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+
+from recore.restoration.hydraulic_support.anneal import Annealing
+from recore.restoration.hydraulic_support.columns import Bound, bound_of, mixed
+from recore.restoration.hydraulic_support.compact import Freed, solved
+from recore.restoration.hydraulic_support.neighbourhood import replanned
+from recore.restoration.hydraulic_support.options import Floats, Ints, Options
+from recore.restoration.hydraulic_support.pricing import opened_in, regrets
+from recore.restoration.hydraulic_support.usage import Rows, keeps_limits, plan_cost
+
+_MOVES = 2_000
+_SEARCHES = 2
+_EXACT = 4_000
+_SMALLEST, _LARGEST = 10, 50
+_PATIENCE = 8
+_REACH = 1e-3
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, what it costs, and what no plan can cost less than.
+
+    Parameters
+    ----------
+    choice : −1 for keep, else action × T + period, counted from 0 [K, n]
+    prices : of the rows of limits, one dual value each
+    rounds : parts that were planned anew
+    by_clock : the time limit ended the work, not the proof and not the number of rounds
+    """
+
+    choice: Ints
+    cost: float
+    lower: float
+    rows: Rows
+    prices: Floats
+    rounds: int
+    by_clock: bool
+
+    @property
+    def gap(self) -> float:
+        """(upper − lower) / upper."""
+        return max(0.0, (self.cost - self.lower) / self.cost) if self.cost > 0 else 0.0
+
+
+def planned(
+    options: Options,
+    *,
+    seconds: float,
+    rounds: int,
+    seed: int,
+    close: float = 1e-5,
+    progress: Callable[[float, str], None] | None = None,
+) -> Planned:
+    """Plan all supports.
+
+    Parameters
+    ----------
+    seconds : it ends about then with what it has
+    rounds : most parts that are planned anew
+    seed : equal seeds and rounds give equal plans, where the clock does not end it
+    close : proved gap that is near enough
+    """
+    begin = monotonic()
+    until = begin + seconds
+    say = progress or (lambda share, doing: None)
+    say(0.0, "bounding")
+    bound = bound_of(options, until=begin + 0.5 * seconds)
+    best = np.full(options.row.shape, -1, np.int64)
+    state = _State(options, bound, best, close)
+    state.offer(_likeliest(options, bound))
+    if not state.done and bound.rounds > 1:
+        say(0.1, "searching")
+        _searched(state, seed, until=begin + 0.35 * seconds)
+        found = mixed(options, bound, state.choice, until=min(until, monotonic() + 0.1 * seconds), nodes=20)
+        if found is not None:
+            state.offer(found)
+    if not state.done:
+        _proved(state, min(until, monotonic() + 0.2 * seconds))
+    done = 0 if state.done else _improved(state, rounds, np.random.default_rng(seed), begin, until, say)
+    if state.cost > state.lower:
+        say(0.9, "proving")
+        _proved(state, until)
+    say(1.0, "done")
+    by_clock = not state.done and monotonic() > until
+    return Planned(state.choice, state.cost, state.lower, bound.rows, bound.dual, done, by_clock)
+
+
+class _State:
+    """Best plan so far; what exceeds a limit or costs more is not taken."""
+
+    def __init__(self, options: Options, bound: Bound, choice: Ints, close: float) -> None:
+        self.options, self.bound, self.choice, self.close = options, bound, choice, close
+        self.cost = float(plan_cost(options, choice).sum())
+        self.lower = bound.lower
+
+    def offer(self, choice: Ints) -> bool:
+        cost = float(plan_cost(self.options, choice).sum())
+        if cost >= self.cost - 1e-12 * abs(self.cost) or not keeps_limits(
+            self.options, self.bound.rows, choice
+        ):
+            return False
+        self.choice, self.cost = choice, cost
+        return True
+
+    @property
+    def done(self) -> bool:
+        return self.cost - self.lower <= self.close * abs(self.cost)
+
+
+def _likeliest(options: Options, bound: Bound) -> Ints:
+    """The column of each support with the largest share in the best mix; may exceed limits a little."""
+    share = np.zeros(options.shape[0])
+    choice = np.full(options.row.shape, -1, np.int64)
+    for place in np.nonzero(bound.mix > 0)[0]:
+        support = bound.pool.support[place]
+        if bound.mix[place] > share[support]:
+            share[support], choice[support] = bound.mix[place], bound.pool.choice[place]
+    return choice
+
+
+def _searched(state: _State, seed: int, until: float) -> None:
+    options, bound = state.options, state.bound
+    _, acting, _, _ = regrets(options, bound.rows.prices(bound.dual))
+    search = Annealing(options, bound, acting <= _REACH * abs(bound.lower), seed)
+    moves = _MOVES * int((options.row >= 0).sum())
+    now, best = _likeliest(options, bound), state.choice
+    for _ in range(_SEARCHES):
+        now, best = search.run(now, best, moves=moves, until=until)
+        state.offer(best)
+
+
+def _improved(
+    state: _State,
+    rounds: int,
+    random: np.random.Generator,
+    begin: float,
+    until: float,
+    say: Callable[[float, str], None],
+) -> int:
+    """Parts planned anew, larger ones when smaller ones bring nothing more."""
+    options = state.options
+    supports, _, _, periods = options.shape
+    size, idle, done = _SMALLEST, 0, 0
+    stop = until - 0.05 * (until - begin)
+    while done < rounds and not state.done and monotonic() < stop:
+        done += 1
+        free = random.permutation(supports)
+        if done % 2:
+            # supports that are opened in the same few periods compete for the same hours
+            opened = opened_in(state.choice, periods)
+            chosen = random.choice(periods, min(periods, 3), replace=False)
+            free = free[np.argsort(-opened[free][:, chosen].sum(axis=1), kind="stable")]
+        free = np.sort(free[: min(size, supports)])
+        better = state.offer(replanned(options, state.choice, free, random, until=stop))
+        idle = 0 if better else idle + 1
+        if idle >= _PATIENCE:
+            if size >= min(supports, _LARGEST):
+                if supports <= _LARGEST:
+                    break
+                size = _SMALLEST
+            else:
+                size = min(int(size * 1.5), _LARGEST)
+            idle = 0
+        say(0.2 + 0.7 * min(1.0, (monotonic() - begin) / (until - begin)), f"gap {_gap(state):.3%}")
+    return done
+
+
+def _proved(state: _State, until: float) -> None:
+    """Where few choices are left that a better plan could hold, they are gone through by HiGHS."""
+    options, bound = state.options, state.bound
+    room = state.cost - state.lower
+    _, acting, _, _ = regrets(options, bound.rows.prices(bound.dual))
+    acting_left = acting <= room * (1 + 1e-9) + 1e-9
+    if acting_left.sum() > _EXACT:
+        return
+    freed = Freed(acting_left, np.ones(options.shape[0], bool))
+    found = solved(bound.rows, state.choice, freed, until=until, nodes=10**7, close=1e-9)
+    if found is not None:
+        state.offer(found.choice)
+        state.lower = max(state.lower, min(state.cost, found.lower))
+
+
+def _gap(state: _State) -> float:
+    return (state.cost - state.lower) / abs(state.cost)
