@@ -8,20 +8,16 @@ from time import monotonic
 
 import numpy as np
 
-from recore.restoration.hydraulic_support.anneal import Annealing
-from recore.restoration.hydraulic_support.columns import Bound, bound_of, mixed
+from recore.restoration.hydraulic_support.columns import Bound, bound_of
 from recore.restoration.hydraulic_support.compact import Freed, solved
 from recore.restoration.hydraulic_support.neighbourhood import replanned
-from recore.restoration.hydraulic_support.options import Floats, Ints, Options
-from recore.restoration.hydraulic_support.pricing import opened_in, regrets
-from recore.restoration.hydraulic_support.usage import Rows, keeps_limits, plan_cost
+from recore.restoration.hydraulic_support.options import SLACK, Floats, Ints, Options
+from recore.restoration.hydraulic_support.pricing import Prices, costs, opened_in, regrets
+from recore.restoration.hydraulic_support.usage import Rows, crowded, keeps_limits, plan_cost, taken_by
 
-_MOVES = 2_000
-_SEARCHES = 2
 _EXACT = 4_000
 _SMALLEST, _LARGEST = 10, 50
 _PATIENCE = 8
-_REACH = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,13 +71,7 @@ def planned(
     bound = bound_of(options, until=begin + 0.5 * seconds)
     best = np.full(options.row.shape, -1, np.int64)
     state = _State(options, bound, best, close)
-    state.offer(_likeliest(options, bound))
-    if not state.done and bound.rounds > 1:
-        say(0.1, "searching")
-        _searched(state, seed, until=begin + 0.35 * seconds)
-        found = mixed(options, bound, state.choice, until=min(until, monotonic() + 0.1 * seconds), nodes=20)
-        if found is not None:
-            state.offer(found)
+    state.offer(repaired(options, bound, _likeliest(options, bound)))
     if not state.done:
         _proved(state, min(until, monotonic() + 0.2 * seconds))
     done = 0 if state.done else _improved(state, rounds, np.random.default_rng(seed), begin, until, say)
@@ -126,15 +116,46 @@ def _likeliest(options: Options, bound: Bound) -> Ints:
     return choice
 
 
-def _searched(state: _State, seed: int, until: float) -> None:
-    options, bound = state.options, state.bound
-    _, acting, _, _ = regrets(options, bound.rows.prices(bound.dual))
-    search = Annealing(options, bound, acting <= _REACH * abs(bound.lower), seed)
-    moves = _MOVES * int((options.row >= 0).sum())
-    now, best = _likeliest(options, bound), state.choice
-    for _ in range(_SEARCHES):
-        now, best = search.run(now, best, moves=moves, until=until)
-        state.offer(best)
+def repaired(options: Options, bound: Bound, choice: Ints) -> Ints:
+    """A plan that keeps the limits: what saves least for what it takes of an exceeded limit is left out."""
+    periods = options.shape[3]
+    choice = choice.copy()
+    prices = bound.rows.prices(bound.dual)
+    while True:
+        took = taken_by(options, choice)
+        opened = opened_in(choice, periods)
+        over = took.sum(axis=0) - bound.rows.limit
+        windows = crowded(options, opened.astype(float))
+        if (over <= SLACK * (1 + bound.rows.limit)).all() and not len(windows):
+            return choice
+        worth = _worth_of_openings(options, choice, prices)
+        if len(windows):
+            first, t = windows[0]
+            among = np.arange(first, first + options.max_adjacent + 1)
+            k = among[worth[among, t].argmin()]
+        else:
+            row = int((over / np.maximum(bound.rows.limit, 1e-12)).argmax())
+            kind, last = divmod(row, periods)
+            # a spare taken in any period until then counts
+            span = np.arange(last + 1) if kind >= 3 else np.array([last])
+            used = took.reshape(len(choice), -1, periods)[:, kind]
+            each = np.diff(used, axis=1, prepend=0.0)[:, span] if kind >= 3 else used[:, span]
+            ratio = np.where(each > 0, worth[:, span] / np.maximum(each, 1e-12), np.inf)
+            k, place = np.unravel_index(int(ratio.argmin()), ratio.shape)
+            t = span[place]
+        there = (choice[k] >= 0) & (choice[k] % periods == t)
+        choice[k, there] = -1
+
+
+def _worth_of_openings(options: Options, choice: Ints, prices: Prices) -> Floats:
+    """What the actions of each support in each period save under the prices, less set-up [K, T]."""
+    periods = options.shape[3]
+    cost = costs(options, prices)
+    worth = np.zeros((options.shape[0], periods))
+    k, i = np.nonzero(choice >= 0)
+    a, t = np.divmod(choice[k, i], periods)
+    np.add.at(worth, (k, t), options.keep[k, i] - cost[k, i, a, t])
+    return worth - options.setup_cost
 
 
 def _improved(
