@@ -46,9 +46,7 @@ def straight(
             for action in (a for a in case["action"] if a["kind"] == part["kind"]):
                 x = len(cost)
                 after = action["age_factor"] * (part["age"] + t)
-                cost.append(
-                    action["cost"] + failures(part["age"], t) + failures(after, periods - t) - keep
-                )
+                cost.append(action["cost"] + failures(part["age"], t) + failures(after, periods - t) - keep)
                 names.append((part["support"], part["name"], action["name"], t + 1))
                 spend[t].append((x, action["cost"]))
                 hours[t].append((x, action["hours"]))

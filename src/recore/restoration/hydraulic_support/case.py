@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, model
 from recore.model.case import Word
 from recore.model.trade import Amount, Currency, Document
 
-MAX_PERIODS = 60
+# every set of periods is gone through
+MAX_PERIODS = 16
 MAX_SUPPORTS = 2_000
 MAX_COMPONENTS = 50_000
 MAX_OF_A_SUPPORT = 200
@@ -174,7 +175,9 @@ def _said(problem: Any, document: Any) -> str:
         if not isinstance(row, dict):
             row = {}
         words = [f"support {row['support']}"] if "support" in row else []
-        words += [str(row[name]) for name in ("kind", "name") if name in row and not (words and name == "kind")]
+        words += [
+            str(row[name]) for name in ("kind", "name") if name in row and not (words and name == "kind")
+        ]
         where, field = _row(table, number + 1, f"{', '.join(words):.100}") + ": ", field[2:]
     elif len(field) > 1:
         where, field = f"{field[0]}: ", field[1:]

@@ -54,7 +54,6 @@ class Pool:
                 self.opened.append(opened[k])
         return new
 
-
     def take(self, other: Pool, place: int) -> None:
         """Take a column of another pool."""
         self._known.add((other.support[place], other.choice[place].tobytes()))
@@ -159,7 +158,10 @@ def mixed(options: Options, bound: Bound, choice: Ints, *, until: float, nodes: 
     solver.setOptionValue("mip_max_nodes", nodes)
     solver.setOptionValue("mip_rel_gap", 1e-7)
     start = np.zeros(count)
-    known = {(k, plan.tobytes()): place for place, (k, plan) in enumerate(zip(small.support, small.choice, strict=True))}
+    known = {
+        (k, plan.tobytes()): place
+        for place, (k, plan) in enumerate(zip(small.support, small.choice, strict=True))
+    }
     start[[known[k, choice[k].tobytes()] for k in range(len(choice))]] = 1.0
     given = highspy.HighsSolution()
     given.col_value = start

@@ -84,4 +84,3 @@ def replanned(
     new = choice.copy()
     new[free] = found
     return new
-

@@ -174,7 +174,9 @@ def _flags(case: PlanCase, by_clock: bool) -> tuple[Note, ...]:
     kinds = {part.kind for part in case.component}
     known = {action.kind for action in case.action}
     if without := sorted(kinds - known):
-        flags.append(Note("kind-without-action", f"can only be kept, no action names it: {', '.join(without)}"))
+        flags.append(
+            Note("kind-without-action", f"can only be kept, no action names it: {', '.join(without)}")
+        )
     if unused := sorted(known - kinds):
         flags.append(Note("action-without-component", f"no component is of kind: {', '.join(unused)}"))
     if by_clock:

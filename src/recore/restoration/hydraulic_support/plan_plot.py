@@ -12,7 +12,10 @@ def draw_plan(limits: list[dict[str, Any]], openings: list[dict[str, Any]], curr
     x = {"field": "period", "type": "ordinal", "title": "period", "axis": {"labelAngle": 0}}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": {"text": "Repair plan", "subtitle": "bars: the plan; marks: its limits; below: supports opened"},
+        "title": {
+            "text": "Repair plan",
+            "subtitle": "bars: the plan; marks: its limits; below: supports opened",
+        },
         "vconcat": [
             _against(limits, x, "spend", "budget", f"spend [{currency}]"),
             _against(limits, x, "hours", "hours_limit", "workshop [h]"),
@@ -23,7 +26,12 @@ def draw_plan(limits: list[dict[str, Any]], openings: list[dict[str, Any]], curr
                 "mark": {"type": "rect", "stroke": "white", "strokeWidth": 0.3},
                 "encoding": {
                     "x": {**x, "scale": {"domain": [row["period"] for row in limits]}},
-                    "y": {"field": "support", "type": "ordinal", "title": "support", "axis": {"labelOverlap": True}},
+                    "y": {
+                        "field": "support",
+                        "type": "ordinal",
+                        "title": "support",
+                        "axis": {"labelOverlap": True},
+                    },
                     "color": {
                         "field": "actions",
                         "type": "quantitative",

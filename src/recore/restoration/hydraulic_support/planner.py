@@ -15,7 +15,8 @@ from recore.restoration.hydraulic_support.options import SLACK, Floats, Ints, Op
 from recore.restoration.hydraulic_support.pricing import Prices, costs, opened_in, regrets
 from recore.restoration.hydraulic_support.usage import Rows, crowded, keeps_limits, plan_cost, taken_by
 
-_EXACT = 4_000
+_EXACT = 2_000
+_FIRST_NODES, _NODES = 200, 4_000
 _SMALLEST, _LARGEST = 10, 50
 _PATIENCE = 8
 
@@ -73,11 +74,11 @@ def planned(
     state = _State(options, bound, best, close)
     state.offer(repaired(options, bound, _likeliest(options, bound)))
     if not state.done:
-        _proved(state, min(until, monotonic() + 0.2 * seconds))
+        _proved(state, min(until, monotonic() + 0.2 * seconds), _FIRST_NODES)
     done = 0 if state.done else _improved(state, rounds, np.random.default_rng(seed), begin, until, say)
     if state.cost > state.lower:
         say(0.9, "proving")
-        _proved(state, until)
+        _proved(state, until, _NODES)
     say(1.0, "done")
     by_clock = not state.done and monotonic() > until
     return Planned(state.choice, state.cost, state.lower, bound.rows, bound.dual, done, by_clock)
@@ -194,7 +195,7 @@ def _improved(
     return done
 
 
-def _proved(state: _State, until: float) -> None:
+def _proved(state: _State, until: float, nodes: int) -> None:
     """Where few choices are left that a better plan could hold, they are gone through by HiGHS."""
     options, bound = state.options, state.bound
     room = state.cost - state.lower
@@ -203,7 +204,7 @@ def _proved(state: _State, until: float) -> None:
     if acting_left.sum() > _EXACT:
         return
     freed = Freed(acting_left, np.ones(options.shape[0], bool))
-    found = solved(bound.rows, state.choice, freed, until=until, nodes=10**7, close=1e-9)
+    found = solved(bound.rows, state.choice, freed, until=until, nodes=nodes, close=1e-9)
     if found is not None:
         state.offer(found.choice)
         state.lower = max(state.lower, min(state.cost, found.lower))

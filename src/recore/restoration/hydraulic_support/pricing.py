@@ -51,9 +51,7 @@ def priced(options: Options, prices: Prices) -> tuple[Floats, Ints, Floats]:
     cost = costs(options, prices)
     which = cost.argmin(axis=2)
     value = np.take_along_axis(cost, which[:, :, None, :], axis=2)[:, :, 0, :]
-    setup = (
-        options.setup_cost * (1.0 + prices.money) + options.setup_hours * prices.hour + prices.opening
-    )
+    setup = options.setup_cost * (1.0 + prices.money) + options.setup_hours * prices.hour + prices.opening
     return value, which, setup
 
 

@@ -98,7 +98,9 @@ class _Teller:
         against = []
         money_left, hours_left, out_left = self.left[:3, t]
         if cost > money_left + SLACK * o.budget[t]:
-            against.append(f"{max(money_left, 0):.2f} of the budget of period {t + 1} are left for {cost:.2f}")
+            against.append(
+                f"{max(money_left, 0):.2f} of the budget of period {t + 1} are left for {cost:.2f}"
+            )
         if hours > hours_left + SLACK * o.workshop[t]:
             against.append(f"{max(hours_left, 0):.1f} h of period {t + 1} are left for {hours:.1f} h")
         if (p := int(o.spare[k, i, a])) >= 0 and self.left[3 + p, t:].min() < 1:
