@@ -175,16 +175,23 @@ def mixed(options: Options, bound: Bound, choice: Ints, *, until: float, nodes: 
     return found
 
 
+def quiet_solver() -> Any:
+    """HiGHS on one thread: more would make its path depend on the machine."""
+    import highspy
+
+    make: Any = highspy.Highs
+    solver = make()
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    return solver
+
+
 class _Master:
     """The linear programme over the pool, grown in place."""
 
     def __init__(self, options: Options, rows: Rows, pool: Pool) -> None:
-        import highspy
-
         self.options, self.rows, self.pool = options, rows, pool
-        self.solver = highspy.Highs()
-        self.solver.setOptionValue("output_flag", False)
-        self.solver.setOptionValue("threads", 1)
+        self.solver = quiet_solver()
         k = options.shape[0]
         # scaled to 1: budgets are in the millions, supports out in units
         self.scale = np.where(rows.limit > 0, 1 / np.maximum(rows.limit, 1e-300), 1.0)

@@ -8,6 +8,7 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.restoration.hydraulic_support.columns import quiet_solver
 from recore.restoration.hydraulic_support.options import Floats, Ints
 from recore.restoration.hydraulic_support.pricing import opened_in
 from recore.restoration.hydraulic_support.usage import Rows, plan_cost, taken_by
@@ -144,10 +145,8 @@ def solved(
     programme.a_matrix_.index_ = index
     programme.a_matrix_.value_ = value
     programme.integrality_ = [highspy.HighsVarType.kInteger] * columns
-    solver = highspy.Highs()
+    solver = quiet_solver()
     for name, setting in (
-        ("output_flag", False),
-        ("threads", 1),
         ("mip_rel_gap", 0.0),
         ("mip_abs_gap", close * abs(now)),
         ("mip_max_nodes", nodes),
@@ -189,9 +188,10 @@ class _Entries:
     def next_block(self, count: int) -> None:
         self.rows += count
 
-    def rowwise(self) -> tuple[Ints, Ints, Floats]:
+    def rowwise(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
         row = np.concatenate([part[0] for part in self.parts])
         order = np.argsort(row, kind="stable")
         starts = np.searchsorted(row[order], np.arange(self.rows + 1))
         index = np.concatenate([part[1] for part in self.parts])[order].astype(np.int32)
-        return starts.astype(np.int32), index, np.concatenate([part[2] for part in self.parts])[order]
+        value: Floats = np.concatenate([part[2] for part in self.parts])[order]
+        return starts.astype(np.int32), index, value

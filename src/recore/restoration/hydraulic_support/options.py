@@ -105,8 +105,8 @@ def options_of(case: PlanCase) -> Options:
     cost = per_action([float(a.cost) for a in case.action], 0.0)
     hours = per_action([float(a.hours) for a in case.action], 0.0)
     factor = per_action([a.age_factor for a in case.action], 1.0)
-    spare = per_action([-1.0 if a.spare is None else spare_number[a.spare] for a in case.action], -1.0)
-    spare = spare.astype(np.int64)
+    taken = per_action([-1.0 if a.spare is None else spare_number[a.spare] for a in case.action], -1.0)
+    spare: Ints = taken.astype(np.int64)
 
     def failures(begin: Floats, count: Floats | float, extra: int) -> Floats:
         lead = (slice(None), slice(None), *([None] * extra))

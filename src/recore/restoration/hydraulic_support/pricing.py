@@ -88,7 +88,7 @@ def cheapest(options: Options, prices: Prices) -> tuple[Floats, Ints]:
     least : its cost under the prices [K]
     choice : −1 for keep, else action × T + period [K, n]
     """
-    k, n, _, periods = options.shape
+    k, n, _, _ = options.shape
     value, which, setup = priced(options, prices)
     least, best = np.empty(k), np.empty(k, np.int64)
     for block in blocks(options):

@@ -79,8 +79,8 @@ def taken_by(options: Options, choice: Ints) -> Floats:
     took[:, 0] = opened * options.setup_cost
     took[:, 1] = opened * options.setup_hours
     took[:, 2] = opened
-    np.add.at(took, (k, 0, t), options.cost[k, i, a])
-    np.add.at(took, (k, 1, t), options.hours[k, i, a])
+    np.add.at(took[:, 0], (k, t), options.cost[k, i, a])
+    np.add.at(took[:, 1], (k, t), options.hours[k, i, a])
     which = options.spare[k, i, a]
     needs = which >= 0
     np.add.at(took, (k[needs], 3 + which[needs], t[needs]), 1.0)

@@ -52,7 +52,7 @@ class _Teller:
         net = np.where(there[:, None], keep - o.fail[k, i] - o.cost[k, i][:, None], -np.inf)
         setup = np.where(self.opened[k], 0.0, o.setup_cost)
         worth = net - setup
-        a, t = np.unravel_index(int(worth.argmax()), worth.shape)
+        a, t = divmod(int(worth.argmax()), self.periods)
         saved, cost = keep - o.fail[k, i, a, t], o.cost[k, i, a]
         name = f"{self._name(k, i, a)} in period {t + 1}"
         for_it = f"costs {cost:.2f}"
@@ -61,7 +61,7 @@ class _Teller:
             gain += f" and {setup[t]:.2f} of set-up" if setup[t] else ", with the support open anyway"
             return f"{gain}: {worth[a, t]:.2f} better, but {self._blocked(k, i, worth)}"
         if net.max() > 0:
-            a, t = np.unravel_index(int(net.argmax()), net.shape)
+            a, t = divmod(int(net.argmax()), self.periods)
             saved = keep - o.fail[k, i, a, t]
             return (
                 f"{begin}; {self._name(k, i, a)} in period {t + 1} would save {saved:.2f} and costs {o.cost[k, i, a]:.2f}, "
@@ -72,7 +72,7 @@ class _Teller:
     def _blocked(self, k: int, i: int, worth: Floats) -> str:
         """What stands against the best of the actions that would pay, and what the scarce is worth elsewhere."""
         o = self.options
-        a, t = (int(x) for x in np.unravel_index(int(worth.argmax()), worth.shape))
+        a, t = divmod(int(worth.argmax()), self.periods)
         against = self._limits(k, i, a, t)
         price = (
             (o.cost[k, i, a] + (0 if self.opened[k, t] else o.setup_cost)) * self.prices.money[t]
