@@ -11,10 +11,6 @@ from recore.restoration.hydraulic_support.options import SLACK, Ints, Options
 from recore.restoration.hydraulic_support.pricing import cheapest, opened_in
 from recore.restoration.hydraulic_support.usage import plan_cost, taken_by
 
-# further columns at shaken prices fill what the best mix leaves of a limit
-_SHAKEN = 6
-_NODES = 60
-
 
 def left_for(options: Options, choice: Ints, free: Ints) -> Options:
     """The case of the free supports alone, with what the plans of the others leave of each limit."""
@@ -64,9 +60,23 @@ def left_for(options: Options, choice: Ints, free: Ints) -> Options:
 
 
 def replanned(
-    options: Options, choice: Ints, free: Ints, random: np.random.Generator, *, until: float
+    options: Options,
+    choice: Ints,
+    free: Ints,
+    random: np.random.Generator,
+    *,
+    until: float,
+    shaken: int = 6,
+    nodes: int = 60,
 ) -> Ints:
-    """The free supports' plans decided anew; the plan as it stands where nothing cheaper is found."""
+    """The free supports' plans decided anew; the plan as it stands where nothing cheaper is found.
+
+    Parameters
+    ----------
+    until : monotonic time at which it stops
+    shaken : columns at shaken prices that are added for each free support; they fill what the best mix leaves of a limit
+    nodes : most nodes of the search tree
+    """
     part = left_for(options, choice, free)
     bound = bound_of(part, until=until, rounds=60)
     now = float(plan_cost(part, choice[free]).sum())
@@ -75,11 +85,11 @@ def replanned(
     pool = bound.pool
     pool.add(choice[free])
     fixed = bound.rows.fixed
-    for _ in range(_SHAKEN):
-        shaken = bound.dual.copy()
-        shaken[:fixed] *= random.uniform(0.6, 1.4, fixed)
-        pool.add(cheapest(part, bound.rows.prices(shaken))[1])
-    found = mixed(part, bound, choice[free], until=until, nodes=_NODES)
+    for _ in range(shaken):
+        prices = bound.dual.copy()
+        prices[:fixed] *= random.uniform(0.6, 1.4, fixed)
+        pool.add(cheapest(part, bound.rows.prices(prices))[1])
+    found = mixed(part, bound, choice[free], until=until, nodes=nodes)
     if found is None or float(plan_cost(part, found).sum()) >= now - 1e-9 * abs(now):
         return choice
     new = choice.copy()

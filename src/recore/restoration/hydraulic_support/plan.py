@@ -69,7 +69,7 @@ class RepairPlan:
 def plan(
     case: PlanCase,
     *,
-    seconds: Annotated[float, Field(ge=1, le=3600), Unit("s")] = 45.0,
+    seconds: Annotated[float, Field(ge=1, le=3600), Unit("s")] = 40.0,
     rounds: Annotated[int, Field(ge=0, le=100_000)] = 100_000,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1,
     progress: Progress,

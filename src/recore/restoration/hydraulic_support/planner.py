@@ -17,7 +17,8 @@ from recore.restoration.hydraulic_support.usage import Rows, crowded, keeps_limi
 
 _EXACT = 2_000
 _FIRST_NODES, _NODES = 200, 4_000
-_SMALLEST, _LARGEST = 10, 50
+_SMALLEST, _LARGEST = 16, 50
+_SHAKEN = 20
 _PATIENCE = 8
 
 
@@ -72,10 +73,28 @@ def planned(
     bound = bound_of(options, until=begin + 0.5 * seconds)
     best = np.full(options.row.shape, -1, np.int64)
     state = _State(options, bound, best, close)
-    state.offer(repaired(options, bound, _likeliest(options, bound)))
+    likeliest, mingled = _likeliest(options, bound)
+    state.offer(repaired(options, bound, likeliest))
+    random = np.random.default_rng(seed)
+    if not state.done and len(mingled):
+        # what the whole plans of the best mix leave is just enough for the supports that it mixes
+        say(0.1, "planning the supports that the best mix leaves open")
+        whole = likeliest.copy()
+        whole[mingled] = -1
+        state.offer(
+            replanned(
+                options,
+                whole,
+                mingled,
+                random,
+                until=begin + 0.5 * seconds,
+                shaken=_SHAKEN,
+                nodes=_FIRST_NODES,
+            )
+        )
     if not state.done:
         _proved(state, min(until, monotonic() + 0.2 * seconds), _FIRST_NODES)
-    done = 0 if state.done else _improved(state, rounds, np.random.default_rng(seed), begin, until, say)
+    done = 0 if state.done else _improved(state, rounds, random, begin, until, say)
     if state.cost > state.lower:
         say(0.9, "proving")
         _proved(state, until, _NODES)
@@ -106,15 +125,15 @@ class _State:
         return self.cost - self.lower <= self.close * abs(self.cost)
 
 
-def _likeliest(options: Options, bound: Bound) -> Ints:
-    """The column of each support with the largest share in the best mix; may exceed limits a little."""
+def _likeliest(options: Options, bound: Bound) -> tuple[Ints, Ints]:
+    """The column of each support with the largest share in the best mix, and the supports that are mixed of several."""
     share = np.zeros(options.shape[0])
     choice = np.full(options.row.shape, -1, np.int64)
     for place in np.nonzero(bound.mix > 0)[0]:
         support = bound.pool.support[place]
         if bound.mix[place] > share[support]:
             share[support], choice[support] = bound.mix[place], bound.pool.choice[place]
-    return choice
+    return choice, np.nonzero(share < 1 - 1e-6)[0]
 
 
 def repaired(options: Options, bound: Bound, choice: Ints) -> Ints:
