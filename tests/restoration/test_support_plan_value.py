@@ -15,9 +15,9 @@ from recore.simulate.repair import repair_case
 
 @pytest.fixture(scope="module")
 def valued() -> tuple[PlanCase, Any]:
-    case = PlanCase.model_validate(repair_case(3, shape_of=(15, 6, 6), tightness=1.0))
+    case = PlanCase.model_validate(repair_case(3, shape_of=(12, 6, 4), tightness=1.5))
     return case, plan_value(
-        case, trials=400, foreseen=20, seconds=300.0, rounds=2, progress=lambda share, doing: None
+        case, trials=200, foreseen=5, seconds=300.0, rounds=0, progress=lambda share, doing: None
     )
 
 
@@ -34,7 +34,7 @@ def test_the_mean_is_the_expected_cost(valued: tuple[PlanCase, Any]) -> None:
     expected = float(options_of(case).keep.sum())
     assert abs(found.run_to_failure.value - expected) < 2 * found.run_to_failure.uncertainty
     trials = found.trials.to_pydict()
-    assert len(trials["age"]) == 400
+    assert len(trials["age"]) == 200
     saved = np.subtract(trials["age"], trials["condition"])
     assert saved.mean() == pytest.approx(found.against_age.value)
 
