@@ -406,3 +406,11 @@ def test_the_plot_shows_plan_and_limits(medium: tuple[PlanCase, Any]) -> None:
     }
     assert len(hours["data"]["values"]) == 8
     assert len(gantt["data"]["values"]) == result.openings.value
+
+
+def test_what_the_clock_ends_is_flagged_and_still_keeps_the_limits() -> None:
+    read = PlanCase.model_validate(repair_case(8, shape_of=(40, 12, 12), tightness=0.2))
+    result = plan(read, seconds=1.0, progress=lambda share, doing: None)
+    assert verify_plan(read, rows_of_plan(result)).faults == ()
+    assert "ended-by-clock" in {note.code for note in result.flags}
+    assert result.lower_bound.value <= result.total_cost.value

@@ -19,6 +19,8 @@ _EXACT = 2_000
 _FIRST_NODES, _NODES = 200, 4_000
 _SMALLEST, _LARGEST = 16, 50
 _SHAKEN = 20
+# share of the time that is kept for the last proof
+_LAST = 0.05
 _PATIENCE = 8
 
 
@@ -95,12 +97,14 @@ def planned(
     if not state.done:
         _proved(state, min(until, monotonic() + 0.2 * seconds), _FIRST_NODES)
     done = 0 if state.done else _improved(state, rounds, random, begin, until, say)
+    late = monotonic() > until - _LAST * seconds
     if state.cost > state.lower:
         say(0.9, "proving")
         _proved(state, until, _NODES)
     say(1.0, "done")
-    by_clock = not state.done and monotonic() > until
-    return Planned(state.choice, state.cost, state.lower, bound.rows, bound.dual, done, by_clock)
+    return Planned(
+        state.choice, state.cost, state.lower, bound.rows, bound.dual, done, late and not state.done
+    )
 
 
 class _State:
@@ -190,7 +194,7 @@ def _improved(
     options = state.options
     supports, _, _, periods = options.shape
     size, idle, done = _SMALLEST, 0, 0
-    stop = until - 0.05 * (until - begin)
+    stop = until - _LAST * (until - begin)
     while done < rounds and not state.done and monotonic() < stop:
         done += 1
         free = random.permutation(supports)

@@ -103,7 +103,9 @@ def plan_value(
     import pyarrow as pa
 
     return PlanValue(
-        *(_mean(costs[:, column], money) for column in range(3)),
+        condition=_mean(costs[:, 0], money),
+        age=_mean(costs[:, 1], money),
+        run_to_failure=_mean(costs[:, 2], money),
         clairvoyant=_mean(bound, money),
         against_age=_mean(costs[:, 1] - costs[:, 0], money),
         against_run_to_failure=_mean(costs[:, 2] - costs[:, 0], money),
