@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from recore.errors import BadInput
-from recore.evidence import Table
+from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure.cycles import LegCycles, support_cycles
@@ -27,7 +27,6 @@ from recore.rules import RuleSet
 
 _INLINE = Inline()
 # what a record without a data-quality report says: nothing
-_NO_QUALITY = pa.table({"kind": pa.array([], pa.string())})
 # a yield pressure that no leg comes to, for a log whose yield pressure is not known
 _NO_YIELD_MPA = 200.0
 _DAY_S = 86400.0
@@ -72,7 +71,7 @@ class Diagnosis:
 
 @method("support.diagnose", version=1, reproducible=Tolerance(absolute=1e-6, relative=1e-6))
 def support_diagnose(
-    *logs: Table,
+    *logs: Table | Unread,
     setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     yield_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
@@ -151,7 +150,7 @@ def support_diagnose(
         lowest = max(params["yield_low"]["lowest_share"] * yield_mpa, 1.05 * set_threshold_mpa)
         if lowest < yield_mpa:
             events = support_cycles(*logs, yield_mpa=lowest, **given).yields
-    quality: pa.Table = getattr(found, "quality", _NO_QUALITY)
+    quality: pa.Table = found.quality
     record = Record.of(found.table, found.yields, events)
     faults, flags = _judged(record, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from recore.evidence import Table
+from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology.leg_pressure.cycles import support_cycles
@@ -59,7 +59,7 @@ class Risk:
 
 @method("support.risk", version=1, reproducible=Tolerance(relative=1e-9))
 def risk(
-    *logs: Table,
+    *logs: Table | Unread,
     yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
     rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,

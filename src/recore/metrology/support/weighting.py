@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from recore.evidence import Table
+from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology.leg_pressure.cycles import support_cycles
@@ -65,7 +65,7 @@ class Weighting:
 
 @method("support.weighting", version=1, reproducible=Tolerance(relative=1e-9))
 def weighting(
-    *logs: Table,
+    *logs: Table | Unread,
     web_m: Annotated[float, Unit("m"), Field(gt=0, le=5)] = 0.8,
     yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
