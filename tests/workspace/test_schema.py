@@ -160,7 +160,7 @@ def test_sqlite_is_set_up_to_survive_a_power_cut(tmp_path: Path) -> None:
 
 
 def test_the_default_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recore.workspace.workspace import home
+    from recore.home import home
 
     monkeypatch.setenv("RECORE_HOME", str(tmp_path / "mine"))
     with Workspace.open() as workspace:

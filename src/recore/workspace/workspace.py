@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy import text
 from recore import jsonio
 from recore.errors import BadInput
 from recore.evidence import Store, open_file
+from recore.home import home
 from recore.registry import registry
 from recore.workspace.cases import Cases
 from recore.workspace.database import Database
@@ -29,14 +29,6 @@ from recore.workspace.rules import OwnRules
 from recore.workspace.tables import JobRow
 
 SAFE_FOR = timedelta(days=1)
-
-
-def home() -> Path:
-    """The user's data folder: RECORE_HOME, or recore in XDG_DATA_HOME or ~/.local/share."""
-    if own := os.environ.get("RECORE_HOME"):
-        return Path(own)
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "recore"
 
 
 class Workspace:
