@@ -7,6 +7,7 @@ a few reads, however long the record is.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ KEYS = ("support", "leg", "start", "end")
 BARS = ("setting_mpa", "final_mpa", "twap_mpa", "max_mpa")
 MOST_CYCLES = 2_000
 _MS = 1_000
+_GROUP = 16_384  # rows of a row group that one look reads
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -92,7 +94,7 @@ def _names(path: Path, wanted: Sequence[str]) -> set[str]:
 
 
 def _ordered(folder: Path, path: Path, keys: Sequence[str]) -> Path:
-    """The table itself where it is sorted by its keys, else a sorted copy in the folder."""
+    """The table itself where it is sorted by its keys and its row groups are small, else a copy in the folder."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -104,10 +106,19 @@ def _ordered(folder: Path, path: Path, keys: Sequence[str]) -> Path:
             break
         same &= step == 0
     else:
-        return path
+        with pq.ParquetFile(path) as file:
+            metadata = file.metadata
+            if all(metadata.row_group(i).num_rows <= 4 * _GROUP for i in range(metadata.num_row_groups)):
+                return path
+            copy = folder / path.name
+            with pq.ParquetWriter(copy, file.schema_arrow, compression="zstd") as sink:
+                for batch in file.iter_batches(_GROUP):
+                    sink.write_batch(batch, row_group_size=_GROUP)
+        return copy
     order = np.lexsort(columns[::-1])
     copy = folder / path.name
-    pq.write_table(pq.read_table(path).take(pa.array(order)), copy, compression="zstd")
+    table = pq.read_table(path).take(pa.array(order))
+    pq.write_table(table, copy, compression="zstd", row_group_size=_GROUP)
     return copy
 
 
@@ -141,8 +152,6 @@ def prepare(
         raise BadInput("no complete cycle", where=cycles.name, right="a log with complete cycles is wanted")
     pair_names = set() if support_cycles is None else _names(support_cycles, ["support", "start", "end"])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix=".sorted.", dir=folder.parent) as scratch:
         legs_at = _ordered(Path(scratch), cycles, KEYS[:3])
         support = _integers(legs_at, "support")
@@ -159,9 +168,7 @@ def prepare(
         if support_cycles is not None and _rows(support_cycles):
             pairs_at = _ordered(Path(scratch), support_cycles, ("support", "start"))
             pairs, pair_index = _pairs(pairs_at, pair_names, numbers, support, start, shear)
-        leg_count = np.array([len(np.unique(leg[place == at])) for at in range(len(numbers))]) if len(
-            numbers
-        ) < 64 else _leg_count(place, leg, len(numbers))
+        leg_count = _leg_count(place, leg, len(numbers))
 
         def extra(draft: Path) -> dict[str, Any]:
             keys = np.flatnonzero((np.diff(support, prepend=support[0] - 1) != 0) | (np.diff(leg, prepend=0) != 0))
@@ -173,6 +180,11 @@ def prepare(
                 np.save(draft / "legs-shear.npy", shear.astype(np.int32))
             for name in BARS:
                 np.save(draft / f"legs-{name}.npy", _floats(_column(legs_at, name)).astype(np.float32))
+            ends = np.append(keys[1:], len(support)) - 1
+            _save_rows(draft / "newest.parquet", legs_at, ends)
+            if pair_index is not None and pairs_at is not None:
+                last = pair_index[0][:, 1] + pair_index[0][:, 2] - 1
+                _save_rows(draft / "newest_supports.parquet", pairs_at, last)
             for name, at in (("cycles", legs_at), ("support_cycles", pairs_at)):
                 if at is not None and at.parent == Path(scratch):
                     at.rename(draft / f"{name}.parquet")
@@ -369,16 +381,19 @@ class Face:
                 return _slice(self.support_cycles_at, first + max(begin, end - most), first + end)
         return _slice(self.support_cycles_at, 0, 0)
 
-    def newest_supports(self) -> pa.Table | None:
-        """The last support cycle of each support; None where the face has no such table."""
-        if self.support_cycles_at is None or not (self.tiles.folder / "pairs-groups.npy").exists():
-            return None
-        groups = self._load("pairs-groups")
-        return _taken(self.support_cycles_at, np.array(groups[:, 1] + groups[:, 2] - 1))
+    def newest_rows(self) -> tuple[pa.Table, pa.Table | None]:
+        """The last cycle of each leg with all its columns, and the last support cycle of each support, if any."""
+        import pyarrow.parquet as pq
 
-    def rows(self, places: Sequence[int] | Integers) -> pa.Table:
-        """Leg cycles by their places in the table, as `newest` tells them in `row`."""
-        return _taken(self.cycles_at, np.asarray(places, np.int64))
+        folder = self.tiles.folder
+        pairs = folder / "newest_supports.parquet"
+        return pq.read_table(folder / "newest.parquet"), pq.read_table(pairs) if pairs.exists() else None
+
+
+def _save_rows(target: Path, path: Path, places: Integers) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(_taken(path, places), target)
 
 
 def _groups_of(path: Path) -> tuple[Any, Integers]:

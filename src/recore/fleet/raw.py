@@ -60,7 +60,7 @@ def _read(
     found: Record,
     pieces: dict[int, list[tuple[NDArray[np.int64], NDArray[np.float64]]]],
 ) -> None:
-    table: Table = file.table()
+    table: Table = file.read(Table)
     parquet = file.path if file.media_type.endswith("parquet") else None
     if parquet is None and file.size > MAX_TEXT_BYTES:
         found.unread.append(f"{file.name}: text of more than {MAX_TEXT_BYTES // 2**20} MiB is not searched for a look")
@@ -133,8 +133,8 @@ def _groups(path: Path, support: int, window: tuple[int, int]) -> set[int]:
             told = row_group.column(places[name]).statistics
             if told is None or not told.has_min_max:
                 continue
-            least, most = _plain(told.min), _plain(told.max)
-            if least is not None and most is not None and (most < low or high < least):
+            least, most = (v if name == "support" else _plain(v) for v in (told.min, told.max))
+            if isinstance(least, int) and isinstance(most, int) and (most < low or high < least):
                 possible = False
         if possible:
             found.add(group)
@@ -142,11 +142,7 @@ def _groups(path: Path, support: int, window: tuple[int, int]) -> set[int]:
 
 
 def _plain(value: Any) -> int | None:
-    """A statistic as a whole number: instants in µs."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
+    """An instant of a statistic in µs; None where it is something else."""
     try:
         return int(np.datetime64(value.replace(tzinfo=None), "us").astype(np.int64))
     except (AttributeError, ValueError, TypeError):

@@ -25,8 +25,9 @@ FORMAT = 1
 MAX_CELLS = 4_000_000
 TIME, SHEAR = "time", "shear"
 STEPS_S = (300, 900, 3600, 14_400, 86_400, 604_800, 2_419_200, 31_449_600)
-SHEAR_STEPS = (1, 4, 16, 64, 256, 1024)
+SHEAR_STEPS = (1, 4, 16, 32, 128, 512)
 MAX_SUPPORTS = 5_000
+MOST = (300, 400)  # supports and columns of one tile
 _EDGES = (0.0, 0.02, 0.5, 0.98, 1.0)
 
 Floats = NDArray[np.float64]
@@ -371,7 +372,7 @@ class Tiles:
         *,
         window: tuple[int, int] | None = None,
         supports: tuple[int, int] | None = None,
-        most: tuple[int, int] = (300, 240),
+        most: tuple[int, int] = MOST,
     ) -> Tile:
         """Cells of a window at the finest zoom of which at most `most` = (supports, columns) are needed.
 
