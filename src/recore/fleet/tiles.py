@@ -225,18 +225,20 @@ def _write_axes(
         high = max(int(shear.max()) for shear in sheared)
         axes[SHEAR] = (low, ladder(high - low + 1, len(supports), SHEAR_STEPS))
     measures: dict[str, Any] = {}
+    means: dict[str, Any] = {}
     done, total = 0, len(names) * len(axes) + 1
     for axis, (begin, grids) in axes.items():
         for name in names:
             found = sources[MEASURES[name].legs]
             assert found is not None
             if axis == TIME or found.shear is not None:
-                scale = _write_measure(folder, axis, name, found, begin, grids, len(supports))
+                scale, mean = _write_measure(folder, axis, name, found, begin, grids, len(supports))
                 measures.setdefault(name, scale)
+                means.setdefault(name, mean)
             done += 1
             progress(done / total)
     shape = (len(supports), axes[TIME][1][0].columns)
-    measures["idle"] = _write_idle(folder, legs, first, last, axes[TIME][1], shape, leg_count)
+    measures["idle"], means["idle"] = _write_idle(folder, legs, first, last, axes[TIME][1], shape, leg_count)
     return {
         "format": FORMAT,
         "supports": supports.tolist(),
@@ -248,12 +250,13 @@ def _write_axes(
             for axis, (begin, grids) in axes.items()
         },
         "measures": measures,
+        "means": means,
     }
 
 
 def _write_measure(
     folder: Path, axis: str, name: str, rows: Rows, first: int, grids: list[Grid], count: int
-) -> list[float]:
+) -> tuple[list[float], list[float | None]]:
     if axis == SHEAR:
         finest = grids[0]
         span = int(rows.shear.max()) - first + 1 if rows.shear is not None else 1
@@ -268,7 +271,12 @@ def _write_measure(
         _save(folder, axis, grid.step, name, values)
         if not scale:
             scale = _quantiles(values)
-    return scale
+    return scale, _told(_mean(sums.sum(axis=1), weight.sum(axis=1), MEASURES[name].step))
+
+
+def _told(values: NDArray[np.float32]) -> list[float | None]:
+    """Numbers as JSON has them."""
+    return [float(value) if math.isfinite(value) else None for value in values]
 
 
 def _levels(grids: list[Grid], weight: Floats, sums: Floats) -> Iterator[tuple[Grid, Floats, Floats]]:
@@ -293,7 +301,7 @@ def _write_idle(
     grids: list[Grid],
     shape: tuple[int, int],
     leg_count: Integers,
-) -> list[float]:
+) -> tuple[list[float], list[float | None]]:
     """Share of the time within the record for which a leg of the support stands under no complete cycle."""
     ones = Rows(legs.support, legs.start, legs.end, None, {"idle": np.ones(len(legs.support))})
     loaded, _ = time_sums(ones, "idle", first, grids[0].step, shape)
@@ -307,7 +315,8 @@ def _write_idle(
         _save(folder, TIME, grid.step, "idle", values)
         if not scale:
             scale = _quantiles(values)
-    return scale
+    whole_time = np.maximum(possible.sum(axis=1), 1.0)
+    return scale, _told(np.clip(1 - loaded.sum(axis=1) / whole_time, 0, 1).astype(np.float32))
 
 
 def _quantiles(values: NDArray[np.float32]) -> list[float]:
@@ -356,6 +365,10 @@ class Tiles:
         grid = self._axis(axis)["grids"][0]
         first = self._axis(axis)["first"]
         return first, first + grid[0] * grid[1]
+
+    def means(self, measure: str) -> list[float | None]:
+        """Mean of a measure over the whole record, by support."""
+        return list(self.about["means"][measure])
 
     def _axis(self, axis: str) -> dict[str, Any]:
         found = self.about["axes"].get(axis)
