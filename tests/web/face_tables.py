@@ -75,3 +75,64 @@ def support_cycles(legs: pa.Table, rated_mpa: float = 25.2) -> pa.Table:
             "low_s": one["low_s"],
         }
     )
+
+
+def yields(legs: pa.Table) -> pa.Table:
+    """One yield event in the middle of each cycle that has any."""
+    some = legs.filter(pa.array(legs["yield_events"].to_numpy() > 0))
+    start, end = (some[name].cast("int64").to_numpy() for name in ("start", "end"))
+    opened = start + (end - start) * 3 // 4
+    return pa.table(
+        {
+            "support": some["support"],
+            "leg": some["leg"],
+            "start": some["start"],
+            "opened": pa.array(opened).cast(UTC),
+            "reseated": pa.array(opened + 2_000_000).cast(UTC),
+            "opening_mpa": some["opening_mpa"],
+            "reseat_mpa": some["reseat_mpa"],
+            "recovered": pa.array(opened + 40_000_000).cast(UTC),
+        }
+    )
+
+
+def raw_log(legs: pa.Table, supports: tuple[int, ...], every_s: float = 10.0) -> pa.Table:
+    """A long log of some supports: straight from the setting to the final pressure of each cycle, low in between."""
+    parts = []
+    for row in legs.filter(pa.array(np.isin(legs["support"].to_numpy(), supports))).to_pylist():
+        start, end = (int(row[name].timestamp() * 1e6) for name in ("start", "end"))
+        ts = np.arange(start, end, int(every_s * 1e6))
+        share = (ts - start) / max(end - start, 1)
+        p = row["setting_mpa"] + share * (row["final_mpa"] - row["setting_mpa"])
+        low = np.arange(end, end + 30_000_000, int(every_s * 1e6))
+        ts, p = np.concatenate([ts, low]), np.concatenate([p, np.full(len(low), 0.4)])
+        keys = {"support": np.full(len(ts), row["support"], np.int32), "leg": np.full(len(ts), row["leg"], np.int8)}
+        parts.append(pa.table({"ts": pa.array(ts).cast(UTC), **keys, "pressure_mpa": p.astype(np.float32)}))
+    return pa.concat_tables(parts)
+
+
+def faults(begin: int = BEGIN) -> pa.Table:
+    """A finding of the diagnosis."""
+    return pa.table(
+        {
+            "support": [LEAKING, LOW],
+            "leg": pa.array([1, None], pa.int64()),
+            "fault": ["leg_leak", "low_supply"],
+            "from": pa.array([begin, begin]).cast(UTC),
+            "to": pa.array([begin + 86_400_000_000] * 2).cast(UTC),
+            "confidence": [0.97, 0.8],
+        }
+    )
+
+
+def weightings(begin: int = BEGIN, cycle_s: float = 2700.0) -> pa.Table:
+    """Two breaks over the loaded zone."""
+    edges = np.array([[LOADED[0], LOADED[1] + 1], [LOADED[0] + 30, LOADED[1] + 31]]) * int(cycle_s * 1e6) + begin
+    return pa.table(
+        {
+            "from": pa.array(edges[:, 0]).cast(UTC),
+            "to": pa.array(edges[:, 1]).cast(UTC),
+            "support_from": [ZONE[0]] * 2,
+            "support_to": [ZONE[1]] * 2,
+        }
+    )

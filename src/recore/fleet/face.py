@@ -1,6 +1,6 @@
 """A face: the cycles of its supports, opened for screens.
 
-The first opening makes the tiles of `recore.fleet.tiles` and, beside them, an index of the cycle tables: where each
+The first opening counts the shears, makes the tiles of `recore.fleet.tiles` and, beside them, an index of the cycle tables: where each
 leg's cycles lie and when they begin. After that the newest cycles of a moment, the cycles of one leg and any tile cost
 a few reads, however long the record is.
 """
@@ -128,7 +128,6 @@ def prepare(
     support_cycles: Path | None = None,
     *,
     progress: Callable[[float], None] = lambda share: None,
-    shears: Callable[[pa.Table], Any] | None = None,
 ) -> Face:
     """Open a face; what its screens need is made in `folder` where it is not there yet.
 
@@ -137,8 +136,6 @@ def prepare(
     folder : of this face alone, named after the content of its tables
     cycles : table as `cycles.parquet` of support.cycles
     support_cycles : table as `support_cycles.parquet`, if there is one
-    shears : shear number of each row of a table with support, leg, start and end; None: as
-        `recore.metrology.support.shears` counts. A column `shear` in the table goes before it
 
     Raises
     ------
@@ -161,7 +158,7 @@ def prepare(
         if "shear" in names:
             shear = _shear_column(legs_at)
         else:
-            shear = _counted(shears, support, leg, start, end)
+            shear = _counted(support, leg, start, end)
         columns = [n for n, m in MEASURES.items() if m.legs and n in names]
         rows = Rows(place, start // _MS, end // _MS, shear, _Columns(legs_at, columns))
         pairs, pairs_at, pair_index = None, None, None
@@ -216,29 +213,15 @@ def _shear_column(path: Path) -> Integers:
     return np.where(np.isfinite(values), values, -1).astype(np.int64)
 
 
-def _counted(
-    shears: Callable[[pa.Table], Any] | None,
-    support: Integers,
-    leg: Integers,
-    start: Integers,
-    end: Integers,
-) -> Integers | None:
-    """Shear number of each leg cycle; None where nothing counts them."""
-    if shears is None:
-        return None
+def _counted(support: Integers, leg: Integers, start: Integers, end: Integers) -> Integers:
+    """Shear number of each leg cycle."""
     import pyarrow as pa
 
+    from recore.metrology.support.shears import shears
+
     utc = pa.timestamp("us", "UTC")
-    table = pa.table(
-        {
-            "support": support,
-            "leg": leg,
-            "start": pa.array(start).cast(utc),
-            "end": pa.array(end).cast(utc),
-        }
-    )
-    found = np.asarray(shears(table), np.int64)
-    return found if len(found) == len(support) else None
+    times = {"start": pa.array(start).cast(utc), "end": pa.array(end).cast(utc)}
+    return shears(pa.table({"support": support, "leg": leg, **times})).row_shear
 
 
 def _pairs(

@@ -32,7 +32,7 @@ from recore.web.receive import workspace_of
 from recore.workspace import NotFound
 
 router = APIRouter(include_in_schema=False)
-SHOWN_ALARMS, SHOWN_UNKNOWN = 120, 200
+SHOWN_ALARMS, SHOWN_LEGS = 60, 240
 FRESH_S = 60.0
 LOOK_EVERY_S, STREAM_S = 1.0, 600.0
 
@@ -48,8 +48,8 @@ def live(request: Request) -> Response:
     newest = max((leg.ts for leg in state), default=None)
     context = {
         "problem": problem,
-        "state": state[:600],
-        "more": max(len(state) - 600, 0),
+        "state": state[:SHOWN_LEGS],
+        "more": max(len(state) - SHOWN_LEGS, 0),
         "newest": newest,
         "age_s": None if newest is None else (now - newest).total_seconds(),
         "fresh_s": FRESH_S,
@@ -174,7 +174,7 @@ def _released(newest: dict[str, Any], at: int) -> Any:
 
 
 def _standing(request: Request, found: Face, limits: dict[str, float]) -> list[alarms.Alarm]:
-    return alarms.judged(found, rules_of(workspace_of(request)), limits)
+    return room_of(request).alarms(found, rules_of(workspace_of(request)), limits)
 
 
 @router.get("/faces/{key}/bars.svg")
@@ -279,5 +279,3 @@ def weighting(request: Request, key: str) -> Response:
     }
     return page(request, "face_weighting.html", context)
 
-
-__all__ = ["room_of", "router"]

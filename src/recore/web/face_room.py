@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recore.errors import BadInput
+from recore.fleet.alarms import Alarm, judged
+from recore.fleet.alarms import rows as alarm_rows
 from recore.fleet.face import Face, prepare
 from recore.fleet.tiles import FORMAT
 from recore.model.case import Capture
@@ -40,6 +42,21 @@ class FaceRoom:
         self._workspace, self._patience_s = workspace, patience_s
         self._lock = threading.Lock()
         self._makings: dict[str, _Making] = {}
+        self._judged: dict[Any, list[Alarm]] = {}
+
+    def alarms(self, face: Face, rules: RuleSet, limits: Mapping[str, float]) -> list[Alarm]:
+        """What the alarm rows say about the newest cycles; judged once for each face and state of the rows."""
+        wanted = alarm_rows(rules)
+        key = (face.tiles.folder.name, wanted.digest, *sorted(limits.items()))
+        with self._lock:
+            found = self._judged.get(key)
+        if found is None:
+            found = judged(face, wanted, limits)
+            with self._lock:
+                while len(self._judged) >= KEPT:
+                    self._judged.pop(next(iter(self._judged)))
+                self._judged[key] = found
+        return found
 
     def open(self, row: FindingRow) -> Face | float:
         """The face of a finding, or the share of its preparation that is done.
@@ -78,18 +95,13 @@ class FaceRoom:
             cycles = findings.artifact(row.key, CYCLES).path
             pairs = findings.artifact(row.key, PAIRS).path if PAIRS in files else None
             folder = self._workspace.store.folder / FOLDER / name
-            making.face = prepare(folder, cycles, pairs, progress=progress, shears=counted_shears)
+            making.face = prepare(folder, cycles, pairs, progress=progress)
         except BadInput as error:
             making.error = error
         except Exception as error:
             making.error = BadInput(f"the face cannot be prepared ({type(error).__name__})", where=row.key[:12])
         finally:
             making.done.set()
-
-
-def counted_shears(cycles: Any) -> Any:
-    """Shear number of each leg cycle, as the house counts them."""
-    return None
 
 
 def face_row(workspace: Workspace, key: str) -> FindingRow:

@@ -48,10 +48,7 @@ def themed(request: Request) -> str:
 
 def room_of(request: Request) -> FaceRoom:
     """The opened faces of the application."""
-    state = request.app.state
-    if not hasattr(state, "faces"):
-        state.faces = FaceRoom(workspace_of(request))
-    room: FaceRoom = state.faces
+    room: FaceRoom = request.app.state.faces
     return room
 
 
@@ -102,7 +99,7 @@ def face(request: Request, key: str) -> Response:
     view = View.read(request, found)
     tile = view.tile(found)
     rules = rules_of(workspace)
-    standing = [a for a in alarms.judged(found, rules, limits) if a.verdict.value == "fail"]
+    standing = [a for a in room_of(request).alarms(found, rules, limits) if a.verdict.value == "fail"]
     span = found.tiles.span(view.axis)
     context = {
         **common(request, row, found),
@@ -240,3 +237,10 @@ def pick(request: Request, key: str) -> Response:
     if view.axis == TIME:
         moment = f"?at={iso(cells.first + at[1] * cells.step)}"
     return see(f"/faces/{key}/supports/{support}{moment}")
+
+
+@router.get("/faces/{key}/open")
+def open_support(request: Request, key: str) -> Response:
+    """The card of a support chosen in the form."""
+    face_row(workspace_of(request), key)
+    return see(f"/faces/{key}/supports/{number_in(request, 'support')}")
