@@ -14,7 +14,9 @@ BEGIN = int(np.datetime64("2026-03-01T00:00:00", "us").astype(np.int64))
 LEAKING, LOW, ZONE, LOADED = 5, 8, (10, 14), (20, 24)
 
 
-def leg_cycles(supports: int, shears: int, *, cycle_s: float = 2700.0, seed: int = 1, legs: int = 2) -> pa.Table:
+def leg_cycles(
+    supports: int, shears: int, *, cycle_s: float = 2700.0, seed: int = 1, legs: int = 2
+) -> pa.Table:
     """Leg cycles by support, leg and start."""
     rng = np.random.default_rng(seed)
     count = supports * legs * shears
@@ -26,7 +28,9 @@ def leg_cycles(supports: int, shears: int, *, cycle_s: float = 2700.0, seed: int
     length = cycle_s - 40.0 + rng.normal(0, 4, count)
     setting = 25.2 + rng.normal(0, 0.8, count)
     setting[support == LOW] -= 9.0
-    loaded = (support >= ZONE[0]) & (support <= ZONE[1]) & (shear % 30 >= LOADED[0]) & (shear % 30 <= LOADED[1])
+    loaded = (
+        (support >= ZONE[0]) & (support <= ZONE[1]) & (shear % 30 >= LOADED[0]) & (shear % 30 <= LOADED[1])
+    )
     rise = np.where(loaded, 13.0, 4.0) + rng.normal(0, 0.6, count)
     leak = np.where((support == LEAKING) & (leg == 1), 0.15, 0.0) + np.abs(rng.normal(0, 0.002, count))
     final = np.clip(setting + rise - leak * length / 60 * 0.8, 6.0, 40.0)
@@ -106,7 +110,10 @@ def raw_log(legs: pa.Table, supports: tuple[int, ...], every_s: float = 10.0) ->
         p = row["setting_mpa"] + share * (row["final_mpa"] - row["setting_mpa"])
         low = np.arange(end, end + 30_000_000, int(every_s * 1e6))
         ts, p = np.concatenate([ts, low]), np.concatenate([p, np.full(len(low), 0.4)])
-        keys = {"support": np.full(len(ts), row["support"], np.int32), "leg": np.full(len(ts), row["leg"], np.int8)}
+        keys = {
+            "support": np.full(len(ts), row["support"], np.int32),
+            "leg": np.full(len(ts), row["leg"], np.int8),
+        }
         parts.append(pa.table({"ts": pa.array(ts).cast(UTC), **keys, "pressure_mpa": p.astype(np.float32)}))
     return pa.concat_tables(parts)
 
@@ -127,7 +134,9 @@ def faults(begin: int = BEGIN) -> pa.Table:
 
 def weightings(begin: int = BEGIN, cycle_s: float = 2700.0) -> pa.Table:
     """Two breaks over the loaded zone."""
-    edges = np.array([[LOADED[0], LOADED[1] + 1], [LOADED[0] + 30, LOADED[1] + 31]]) * int(cycle_s * 1e6) + begin
+    edges = (
+        np.array([[LOADED[0], LOADED[1] + 1], [LOADED[0] + 30, LOADED[1] + 31]]) * int(cycle_s * 1e6) + begin
+    )
     return pa.table(
         {
             "from": pa.array(edges[:, 0]).cast(UTC),

@@ -16,7 +16,12 @@ from recore.quantity import Quantity
 from recore.workspace import Workspace
 
 SUPPORTS, SHEARS = 24, 60
-LIMITS = {"yield_mpa": 40.0, "rated_setting_mpa": 25.2, "set_threshold_mpa": 5.0, "release_threshold_mpa": 3.0}
+LIMITS = {
+    "yield_mpa": 40.0,
+    "rated_setting_mpa": 25.2,
+    "set_threshold_mpa": 5.0,
+    "release_threshold_mpa": 3.0,
+}
 
 
 def parquet(table: pa.Table, **more: Any) -> bytes:
@@ -25,7 +30,9 @@ def parquet(table: pa.Table, **more: Any) -> bytes:
     return sink.getvalue()
 
 
-def save(workspace: Workspace, method: str, evidence: list[dict[str, Any]], tables: dict[str, bytes], **more: Any) -> str:
+def save(
+    workspace: Workspace, method: str, evidence: list[dict[str, Any]], tables: dict[str, bytes], **more: Any
+) -> str:
     """Keep a finding as a run of the method would."""
     key = hashlib.sha256(repr((method, [e["sha256"] for e in evidence], sorted(tables))).encode()).hexdigest()
     artifacts = tuple(
@@ -40,7 +47,9 @@ def save(workspace: Workspace, method: str, evidence: list[dict[str, Any]], tabl
 
 
 def evidence_of(workspace: Workspace, data: bytes, name: str) -> dict[str, Any]:
-    row = workspace.evidence.add(io.BytesIO(data), name, Capture(file=name, who="a simulator", synthetic=True))
+    row = workspace.evidence.add(
+        io.BytesIO(data), name, Capture(file=name, who="a simulator", synthetic=True)
+    )
     return {"name": row.name, "sha256": row.sha256, "bytes": row.size, "media_type": row.media_type}
 
 
@@ -64,8 +73,12 @@ def put_face(workspace: Workspace, supports: int = SUPPORTS, shears: int = SHEAR
     parameters = {**LIMITS, "sensor_uncertainty_mpa": 0.5}
     flags = (Note("gap", "3 gap(s) longer than 300 s; 1 complete cycle(s) run over one"),)
     found = {"evidence": log["sha256"]}
-    found["face"] = save(workspace, "support.cycles", [log], tables, parameters=parameters, results=results, flags=flags)
-    found["faults"] = save(workspace, "support.diagnose", [log], {"faults.parquet": parquet(face_tables.faults())})
+    found["face"] = save(
+        workspace, "support.cycles", [log], tables, parameters=parameters, results=results, flags=flags
+    )
+    found["faults"] = save(
+        workspace, "support.diagnose", [log], {"faults.parquet": parquet(face_tables.faults())}
+    )
     found["weighting"] = save(
         workspace, "support.weighting", [log], {"weighting.parquet": parquet(face_tables.weightings())},
         parameters={"web_m": 0.8, "yield_mpa": 40.0},

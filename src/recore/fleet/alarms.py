@@ -61,7 +61,7 @@ def facts(
     legs : the leg cycles that belong to it, rows of a cycle table
     pair : the row of the table of support cycles, if there is one
     leg_count : legs of the support
-    limits : yield_mpa, rated_setting_mpa, as far as the finding states them
+    limits : yield_mpa, rated_setting_mpa, as far as the finding states them, MPa
     """
     cycle: dict[str, Any] = {"legs": len(legs)}
 
@@ -86,7 +86,7 @@ def facts(
         if pair is not None and pair.get(name) is not None:
             put(name, [float(pair[name])], unit)
     face: dict[str, Any] = {"legs": leg_count}
-    face |= {name: {"value": float(value), "unit": "MPa"} for name, value in limits.items() if value}
+    face |= {name: float(value) for name, value in limits.items() if value}
     return {"cycle": cycle, "face": face}
 
 
@@ -139,6 +139,14 @@ def history(
         )
         found += [a for a in _said(row["support"], wanted, told, row["end"]) if a.verdict is Verdict.FAIL]
     return sorted(found, key=lambda alarm: alarm.at, reverse=True)
+
+
+def grouped(standing: Sequence[Alarm]) -> list[tuple[Alarm, list[Alarm]]]:
+    """Alarms by their row, in the order given: the first of each row, and all of it."""
+    groups: dict[tuple[str, int], list[Alarm]] = {}
+    for alarm in standing:
+        groups.setdefault((alarm.rule.rule_id, alarm.rule.version), []).append(alarm)
+    return [(members[0], members) for members in groups.values()]
 
 
 def _said(support: int, wanted: Sequence[Rule], told: Mapping[str, Any], end: datetime) -> list[Alarm]:

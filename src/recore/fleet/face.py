@@ -168,8 +168,12 @@ def prepare(
         leg_count = _leg_count(place, leg, len(numbers))
 
         def extra(draft: Path) -> dict[str, Any]:
-            keys = np.flatnonzero((np.diff(support, prepend=support[0] - 1) != 0) | (np.diff(leg, prepend=0) != 0))
-            groups = np.stack([support[keys], leg[keys], keys, np.diff(np.append(keys, len(support)))], axis=1)
+            keys = np.flatnonzero(
+                (np.diff(support, prepend=support[0] - 1) != 0) | (np.diff(leg, prepend=0) != 0)
+            )
+            groups = np.stack(
+                [support[keys], leg[keys], keys, np.diff(np.append(keys, len(support)))], axis=1
+            )
             np.save(draft / "legs-groups.npy", groups)
             np.save(draft / "legs-start.npy", start)
             np.save(draft / "legs-end.npy", end)
@@ -268,9 +272,7 @@ class Face:
         if tiles is None:
             return None
         own, pairs = folder / "cycles.parquet", folder / "support_cycles.parquet"
-        return cls(
-            tiles, own if own.exists() else cycles, pairs if pairs.exists() else support_cycles
-        )
+        return cls(tiles, own if own.exists() else cycles, pairs if pairs.exists() else support_cycles)
 
     @property
     def supports(self) -> list[int]:
@@ -308,19 +310,26 @@ class Face:
     def newest(self, at: int | None = None) -> dict[str, NDArray[Any]]:
         """The cycle of each leg that began last, at or before a moment [µs]; one row per leg, by support and leg.
 
-        `start` and `end` in µs, start = -1 where a leg has none yet, and the pressures of `BARS`.
+        `start` and `end` in µs, start = -1 where a leg has none yet; `next`, the start of the cycle after it, -1 where
+        the record has none; and the pressures of `BARS`.
         """
         starts = self._load("legs-start")
-        rows = []
+        rows, after = [], []
         for _, _, first, count in self._groups.tolist():
             if at is None:
                 rows.append(first + count - 1)
             else:
                 found = int(np.searchsorted(starts[first : first + count], at, side="right"))
                 rows.append(first + found - 1 if found else -1)
+            after.append(int(starts[rows[-1] + 1]) if 0 <= rows[-1] < first + count - 1 else -1)
         place = np.array(rows, np.int64)
         known = place >= 0
-        told: dict[str, NDArray[Any]] = {"support": self._groups[:, 0], "leg": self._groups[:, 1], "row": place}
+        told: dict[str, NDArray[Any]] = {
+            "support": self._groups[:, 0],
+            "leg": self._groups[:, 1],
+            "row": place,
+        }
+        told["next"] = np.array(after, np.int64)
         for name in ("start", "end"):
             told[name] = np.where(known, self._load(f"legs-{name}")[np.maximum(place, 0)], -1)
         for name in BARS:
@@ -328,7 +337,12 @@ class Face:
         return told
 
     def cycles(
-        self, support: int, leg: int | None = None, *, window: tuple[int, int] | None = None, most: int = MOST_CYCLES
+        self,
+        support: int,
+        leg: int | None = None,
+        *,
+        window: tuple[int, int] | None = None,
+        most: int = MOST_CYCLES,
     ) -> pa.Table:
         """Leg cycles of a support that begin within a window [µs], by leg and time: the last `most` of each leg."""
         import pyarrow as pa

@@ -63,7 +63,9 @@ def _read(
     table: Table = file.read(Table)
     parquet = file.path if file.media_type.endswith("parquet") else None
     if parquet is None and file.size > MAX_TEXT_BYTES:
-        found.unread.append(f"{file.name}: text of more than {MAX_TEXT_BYTES // 2**20} MiB is not searched for a look")
+        found.unread.append(
+            f"{file.name}: text of more than {MAX_TEXT_BYTES // 2**20} MiB is not searched for a look"
+        )
         return
     if not table.has("ts", "time") or not table.has("support", "integer"):
         found.unread.append(f"{file.name}: no columns ts and support")

@@ -62,7 +62,9 @@ def read_state(folder: Path) -> list[LegState]:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise BadInput("nothing has arrived yet", where=FILE, right="start `recore fleet live` for this folder") from None
+        raise BadInput(
+            "nothing has arrived yet", where=FILE, right="start `recore fleet live` for this folder"
+        ) from None
     except OSError as error:
         raise BadInput(f"cannot be read ({error.strerror})", where=FILE) from None
     if len(data) > MAX_BYTES:
@@ -72,15 +74,17 @@ def read_state(folder: Path) -> list[LegState]:
         document = document.get("legs")
     if not isinstance(document, list) or len(document) > MAX_LEGS:
         raise BadInput("not a state of legs", where=FILE, right=_RIGHT)
-    return sorted((_leg(item, at) for at, item in enumerate(document)), key=lambda leg: (leg.support, leg.leg))
+    return sorted(
+        (_leg(item, at) for at, item in enumerate(document)), key=lambda leg: (leg.support, leg.leg)
+    )
 
 
 def _leg(item: Any, at: int) -> LegState:
     where = f"{FILE}[{at}]"
     if not isinstance(item, dict):
         raise BadInput("not an object", where=where, right=_RIGHT)
-    numbers = [item.get(name) for name in ("support", "leg")]
-    if any(not isinstance(n, int) or isinstance(n, bool) for n in numbers):
+    support, leg = item.get("support"), item.get("leg")
+    if type(support) is not int or type(leg) is not int:
         raise BadInput("support and leg are whole numbers", where=where, right=_RIGHT)
     pressure = item.get("pressure_mpa")
     if pressure is not None and (isinstance(pressure, bool) or not isinstance(pressure, int | float)):
@@ -88,11 +92,13 @@ def _leg(item: Any, at: int) -> LegState:
     try:
         when = datetime.fromisoformat(str(item.get("ts")))
     except ValueError:
-        raise BadInput(f"ts {item.get('ts')!r:.40} is no instant", where=where, right="2026-03-01T06:00:00Z") from None
+        raise BadInput(
+            f"ts {item.get('ts')!r:.40} is no instant", where=where, right="2026-03-01T06:00:00Z"
+        ) from None
     state = str(item.get("state") or "")[:40]
     return LegState(
-        numbers[0],
-        numbers[1],
+        support,
+        leg,
         when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC),
         math.nan if pressure is None else float(pressure),
         state if state.isprintable() else "",

@@ -30,7 +30,7 @@ MAX_SUPPORTS = 5_000
 MOST = (300, 400)  # supports and columns of one tile
 _EDGES = (0.0, 0.02, 0.5, 0.98, 1.0)
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 Integers = NDArray[np.int64]
 
 
@@ -413,7 +413,9 @@ class Tiles:
         rows = np.ones(len(numbers), bool) if supports is None else _between(numbers, supports)
         chosen = np.flatnonzero(rows)[: most[0]]
         if end <= begin or not len(chosen):
-            raise BadInput("no cell lies within", where="window of the map", right=f"within {self.span(axis)}")
+            raise BadInput(
+                "no cell lies within", where="window of the map", right=f"within {self.span(axis)}"
+            )
         file = self.folder / _file(axis, step, measure)
         if not file.exists():
             raise BadInput(f"no map of {measure} over {axis}", right="choose the other axis")

@@ -32,7 +32,7 @@ from recore.web.receive import workspace_of
 from recore.workspace import NotFound
 
 router = APIRouter(include_in_schema=False)
-SHOWN_ALARMS, SHOWN_LEGS = 60, 240
+SHOWN_LEGS = 240
 FRESH_S = 60.0
 LOOK_EVERY_S, STREAM_S = 1.0, 600.0
 
@@ -66,7 +66,8 @@ def _live_folder(request: Request) -> Path:
     folder: Path | None = getattr(request.app.state, "live", None)
     if folder is None:
         raise NotFound(
-            "no live face is served", right="start the server with `recore serve --live DIR`, DIR as `recore fleet live` writes"
+            "no live face is served",
+            right="start the server with `recore serve --live DIR`, DIR as `recore fleet live` writes",
         )
     return folder
 
@@ -143,16 +144,13 @@ def bars(request: Request, key: str) -> Response:
     newest = found.newest(at)
     limits = limits_of(row)
     flagged = [a for a in _standing(request, found, limits) if a.verdict.value == "fail"]
-    of: dict[int, list[Any]] = {}
-    for alarm in flagged:
-        of.setdefault(alarm.support, []).append(alarm)
     released = _released(newest, at)
     context = {
         **common(request, row, found),
         "at": iso(at // 1000),
         "value": _value(request),
         "values": BARS,
-        "flags": {n: of[n] for n in sorted(of)},
+        "flags": alarms.grouped(flagged),
         "released": sorted({int(s) for s in newest["support"][released]})[:300],
         "newest_moment": at >= found.span[1] - 1_000_000,
         "legs": sorted({int(leg) for leg in newest["leg"]}),
@@ -168,9 +166,9 @@ def _value(request: Request) -> str:
 
 
 def _released(newest: dict[str, Any], at: int) -> Any:
-    """Legs whose newest cycle had ended before the moment: lowered, or between cycles."""
-    ended: Any = (newest["end"] >= 0) & (newest["end"] <= at)
-    return ended
+    """Legs that stood between two complete cycles at the moment."""
+    between: Any = (newest["end"] >= 0) & (newest["end"] <= at) & (newest["next"] > at)
+    return between
 
 
 def _standing(request: Request, found: Face, limits: dict[str, float]) -> list[alarms.Alarm]:
@@ -209,16 +207,12 @@ def alarm_page(request: Request, key: str) -> Response:
     rules = rules_of(workspace)
     judged = _standing(request, found, limits_of(row))
     standing = [a for a in judged if a.verdict.value == "fail"]
-    unknown: dict[str, list[alarms.Alarm]] = {}
-    for alarm in judged:
-        if alarm.verdict.value == "unknown":
-            unknown.setdefault(alarm.rule.rule_id, []).append(alarm)
+    unknown = alarms.grouped([a for a in judged if a.verdict.value == "unknown"])
     wanted = alarms.rows(rules)
     context = {
         **common(request, row, found),
-        "standing": standing[:SHOWN_ALARMS],
-        "more": max(len(standing) - SHOWN_ALARMS, 0),
-        "unknown": [(found_[0], len(found_)) for found_ in unknown.values()],
+        "standing": alarms.grouped(standing),
+        "unknown": unknown,
         "rows": wanted.rows,
         "counts": {
             rule.rule_id: sum(a.rule.rule_id == rule.rule_id for a in standing) for rule in wanted.rows
@@ -278,4 +272,3 @@ def weighting(request: Request, key: str) -> Response:
         "evidence": [item["sha256"] for item in row.finding.evidence],
     }
     return page(request, "face_weighting.html", context)
-

@@ -64,7 +64,8 @@ def read_plan(text: str) -> dict[str, Any]:
         isinstance(b, int | Decimal) and not isinstance(b, bool) for b in budget
     ):
         raise BadInput("no budget per period", where="case, [plan]", right="budget = [per period]")
-    return dict(plan)
+    assert isinstance(plan, dict)
+    return plan
 
 
 def with_budget(text: str, percent: int) -> str:
@@ -78,7 +79,9 @@ def with_budget(text: str, percent: int) -> str:
     wanted = [(Decimal(b) * percent / 100).quantize(CENT, ROUND_HALF_UP) for b in budget]
     changed = _BUDGET.sub(lambda found: f"{found[1]}[{', '.join(map(str, wanted))}]", text, count=1)
     if read_plan(changed)["budget"] != wanted:
-        raise BadInput("the budget is not written as one list", where="case, [plan]", right="budget = [100.0, 80.0]")
+        raise BadInput(
+            "the budget is not written as one list", where="case, [plan]", right="budget = [100.0, 80.0]"
+        )
     return changed
 
 

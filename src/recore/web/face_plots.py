@@ -43,7 +43,12 @@ def _step(span: float, most: int) -> float:
 
 
 def _frame(
-    drawing: Drawing, low: float, high: float, unit: str, words: Mapping[str, str], axis: Sequence[tuple[float, str]]
+    drawing: Drawing,
+    low: float,
+    high: float,
+    unit: str,
+    words: Mapping[str, str],
+    axis: Sequence[tuple[float, str]],
 ) -> None:
     soft, rule, ink = (THEMES[drawing.theme][name] for name in ("soft", "rule", "ink"))
     inner, bottom = drawing.width - RIGHT, drawing.height - BOTTOM
@@ -69,7 +74,7 @@ def _levels(drawing: Drawing, levels: Sequence[Level], low: float, high: float) 
         if low <= level.value <= high:
             y = bottom - (level.value - low) / (high - low) * (bottom - TOP)
             drawing.line(LEFT, y, drawing.width - RIGHT, y, soft, 1, "6 4")
-            drawing.text(drawing.width - RIGHT - 2, y - 4, level.text, anchor="end", size=11)
+            drawing.text(drawing.width - RIGHT - 2, y - 4, level.text, anchor="end", size=11, halo=True)
 
 
 def bars_svg(
@@ -88,7 +93,15 @@ def bars_svg(
     drawing = Drawing(width, 320, theme)
     numbers, place = np.unique(supports, return_inverse=True)
     many = max(int(np.bincount(place).max()), 1) if len(place) else 1
-    top = max([float(np.nanmax(values)) if np.isfinite(values).any() else 1.0, *(level.value for level in levels)]) * 1.06
+    top = (
+        max(
+            [
+                float(np.nanmax(values)) if np.isfinite(values).any() else 1.0,
+                *(level.value for level in levels),
+            ]
+        )
+        * 1.06
+    )
     wide = width - LEFT - RIGHT
     each = wide / max(len(numbers), 1)
     every = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if each * n >= 26), 1000)
@@ -192,16 +205,18 @@ def record_svg(
     taken: list[float] = []
     for point in sorted(points, key=lambda one: one.at):
         if begin <= point.at <= end and np.isfinite(point.value):
-            x = LEFT + (point.at - begin) / (end - begin) * wide
-            y = bottom - (point.value - low) / (high - low) * (bottom - TOP)
+            px = LEFT + (point.at - begin) / (end - begin) * wide
+            py = bottom - (point.value - low) / (high - low) * (bottom - TOP)
             colour = THEMES[theme]["range"][(point.leg - 1) % 6] if point.leg else ink
             drawing.parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="none" stroke="{ink}" stroke-width="1.6"/>'
+                f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="none" stroke="{ink}" stroke-width="1.6"/>'
             )
             # letters that would lie on each other are stacked
-            lift = sum(1 for other in taken if abs(other - x) < 12)
-            taken.append(x)
-            drawing.text(x, max(y - 8 - 12 * lift, 11), point.letter, colour=colour, anchor="middle", size=12)
+            lift = sum(1 for other in taken if abs(other - px) < 12)
+            taken.append(px)
+            drawing.text(
+                px, max(py - 8 - 12 * lift, 11), point.letter, colour=colour, anchor="middle", halo=True
+            )
     return drawing.svg()
 
 

@@ -67,7 +67,9 @@ class FaceRoom:
         """
         files = {item["file"]: item["sha256"] for item in row.finding.artifacts}
         if CYCLES not in files:
-            raise BadInput("the finding has no table of cycles", where=row.key[:12], right="run support.cycles again")
+            raise BadInput(
+                "the finding has no table of cycles", where=row.key[:12], right="run support.cycles again"
+            )
         name = "-".join([files[CYCLES], files.get(PAIRS, "none")[:16], str(FORMAT)])
         with self._lock:
             making = self._makings.get(name)
@@ -99,7 +101,9 @@ class FaceRoom:
         except BadInput as error:
             making.error = error
         except Exception as error:
-            making.error = BadInput(f"the face cannot be prepared ({type(error).__name__})", where=row.key[:12])
+            making.error = BadInput(
+                f"the face cannot be prepared ({type(error).__name__})", where=row.key[:12]
+            )
         finally:
             making.done.set()
 
@@ -128,7 +132,9 @@ def beside(workspace: Workspace, row: FindingRow, method: str) -> FindingRow | N
     return None
 
 
-def table_of(workspace: Workspace, row: FindingRow | None, stem: str, *, most: int = 5_000) -> list[dict[str, Any]]:
+def table_of(
+    workspace: Workspace, row: FindingRow | None, stem: str, *, most: int = 5_000
+) -> list[dict[str, Any]]:
     """Rows of a table artifact, Parquet or CSV, at most `most`; none where the finding has no such table."""
     if row is None:
         return []
@@ -155,7 +161,13 @@ def table_of(workspace: Workspace, row: FindingRow | None, stem: str, *, most: i
 
 def limits_of(row: FindingRow) -> dict[str, float]:
     """Pressures that the finding was given, MPa, by name; those not stated are absent."""
-    names = ("yield_mpa", "rated_setting_mpa", "set_threshold_mpa", "release_threshold_mpa", "sensor_uncertainty_mpa")
+    names = (
+        "yield_mpa",
+        "rated_setting_mpa",
+        "set_threshold_mpa",
+        "release_threshold_mpa",
+        "sensor_uncertainty_mpa",
+    )
     given = row.finding.parameters
     return {n: float(given[n]) for n in names if isinstance(given.get(n), int | float) and given[n]}
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from recore.fleet import alarms
 from recore.fleet.face import Face
 from recore.fleet.raw import Record, record
-from recore.fleet.tiles import MEASURES, TIME
+from recore.fleet.tiles import MEASURES
 from recore.web.face_plots import Level, Point, record_svg, trend_svg
 from recore.web.face_room import beside, limits_of, rules_of, table_of
 from recore.web.face_view import iso
@@ -29,7 +29,15 @@ SHOWN_CYCLES, SHOWN_NOTES, ALARM_CYCLES = 30, 40, 40
 AROUND_US = 180_000_000
 MOST_RECORD_US = 3 * DAY_US
 TRENDS = ("setting_mpa", "twap_mpa", "final_mpa")
-MOMENTS = {"start": "A", "setting": "S", "revised": "R", "opened": "Y", "reseated": "r", "final": "F", "end": "E"}
+MOMENTS = {
+    "start": "A",
+    "setting": "S",
+    "revised": "R",
+    "opened": "Y",
+    "reseated": "r",
+    "final": "F",
+    "end": "E",
+}
 
 
 def _at(request: Request, found: Face) -> int:
@@ -54,7 +62,9 @@ def card(request: Request, key: str, support: int) -> Response:
     newest = sorted(cycles.to_pylist(), key=lambda one: (one["start"], one["leg"]), reverse=True)
     limits = limits_of(row)
     recent = cycles.take(np.argsort(cycles["start"].to_numpy(), kind="stable")[-ALARM_CYCLES:])
-    raised = alarms.history(recent, found.support_cycles(support), rules_of(workspace), limits, leg_count=len(legs))
+    raised = alarms.history(
+        recent, found.support_cycles(support), rules_of(workspace), limits, leg_count=len(legs)
+    )
     risk = beside(workspace, row, "support.risk")
     diagnosis = beside(workspace, row, "support.diagnose")
     numbers = found.supports
@@ -63,7 +73,10 @@ def card(request: Request, key: str, support: int) -> Response:
         **common(request, row, found),
         "support": support,
         "legs": legs,
-        "neighbours": (numbers[place - 1] if place else None, numbers[place + 1] if place + 1 < len(numbers) else None),
+        "neighbours": (
+            numbers[place - 1] if place else None,
+            numbers[place + 1] if place + 1 < len(numbers) else None,
+        ),
         "at": iso(at // 1000),
         "begin": iso(begin // 1000),
         "told": _told(found, support, limits),
@@ -73,7 +86,9 @@ def card(request: Request, key: str, support: int) -> Response:
         "alarms": raised[:SHOWN_NOTES],
         "diagnosis": diagnosis.key if diagnosis else "",
         "faults": [f for f in table_of(workspace, diagnosis, "faults") if f.get("support") == support],
-        "quality": [q for q in table_of(workspace, row, "quality") if q.get("support") == support][:SHOWN_NOTES],
+        "quality": [q for q in table_of(workspace, row, "quality") if q.get("support") == support][
+            :SHOWN_NOTES
+        ],
         "risk": risk.key if risk else "",
         "risks": [r for r in table_of(workspace, risk, "risk") if r.get("support") == support][:4],
         "micros": _micros,
@@ -155,7 +170,11 @@ def _cycle(request: Request, found: Face, support: int) -> dict[str, Any]:
     moment = int(start)
     rows = found.cycles(support, int(leg), window=(moment, moment + 1)).to_pylist()
     if not rows:
-        raise NotFound("no such cycle", where=f"support {support}, leg {leg}", right="follow a link of the support's card")
+        raise NotFound(
+            "no such cycle",
+            where=f"support {support}, leg {leg}",
+            right="follow a link of the support's card",
+        )
     return dict(rows[0])
 
 
@@ -220,7 +239,10 @@ def raw_record(request: Request, key: str, support: int) -> Response:
     say = translations(language_of(request)).gettext
     limits = limits_of(row)
     levels = levels_of(limits, say)
-    for name, word in (("set_threshold_mpa", say("set threshold")), ("release_threshold_mpa", say("release threshold"))):
+    for name, word in (
+        ("set_threshold_mpa", say("set threshold")),
+        ("release_threshold_mpa", say("release threshold")),
+    ):
         if name in limits:
             levels.append(Level(limits[name], word))
     text = record_svg(
@@ -248,11 +270,15 @@ def points_of(workspace: Workspace, row: FindingRow, support: int, cycle: dict[s
     for event in _yields(workspace, row, support, leg, cycle["start"]):
         for moment, value in (("opened", "opening_mpa"), ("reseated", "reseat_mpa")):
             if isinstance(event.get(moment), datetime) and event.get(value) is not None:
-                points.append(Point(_micros(event[moment]), float(event[value]), MOMENTS[moment], moment, leg))
+                points.append(
+                    Point(_micros(event[moment]), float(event[value]), MOMENTS[moment], moment, leg)
+                )
     return points
 
 
-def _yields(workspace: Workspace, row: FindingRow, support: int, leg: int, start: datetime) -> list[dict[str, Any]]:
+def _yields(
+    workspace: Workspace, row: FindingRow, support: int, leg: int, start: datetime
+) -> list[dict[str, Any]]:
     """Yield events of one cycle, where the finding has a table of them."""
     if "yields.parquet" not in {item["file"] for item in row.finding.artifacts}:
         return []

@@ -112,7 +112,12 @@ class View:
         low, high = view.window
         told: dict[str, Any] = {"measure": view.measure, "axis": view.axis}
         told |= {"from": iso(low), "to": iso(high)} if view.axis == TIME else {"from": low, "to": high}
-        told |= {"first": view.supports[0], "last": view.supports[1], "palette": view.palette, "range": view.reach}
+        told |= {
+            "first": view.supports[0],
+            "last": view.supports[1],
+            "palette": view.palette,
+            "range": view.reach,
+        }
         if view.share:
             told["as"] = "share"
         return urlencode(told)

@@ -33,7 +33,6 @@ from recore.web.receive import workspace_of
 from recore.workspace import FindingRow
 
 router = APIRouter(include_in_schema=False)
-SHOWN_ALARMS = 24
 PICTURE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 LEAVES = 65_000  # steps of a cell's number as it is sent
 
@@ -114,10 +113,9 @@ def face(request: Request, key: str) -> Response:
         "low": iso(view.window[0]) if view.axis == TIME else view.window[0],
         "high": iso(view.window[1]) if view.axis == TIME else view.window[1],
         "said": [shown(edge) if view.axis == TIME else str(edge) for edge in (*view.window, *span)],
-        "frame": Frame.of(*tile.values.shape, view.width),
+        "frame": Frame.of(tile.values.shape, view.width),
         "cell_width": _step_text(tile),
-        "standing": standing[:SHOWN_ALARMS],
-        "more": max(len(standing) - SHOWN_ALARMS, 0),
+        "standing": alarms.grouped(standing),
         "rules_digest": rules.digest,
         "alarm_digest": alarms.rows(rules).digest,
         "faults": table_of(workspace, beside(workspace, row, "support.diagnose"), "faults", most=40),
@@ -160,7 +158,11 @@ def heat_map(request: Request, key: str) -> Response:
     words = {"support": say("Support"), "axis": say("Time (UTC)" if view.axis == TIME else "Shear")}
     marks: list[Mark] = []
     if request.query_params.get("zones") == "weighting" and view.axis == TIME:
-        marks = zones(table_of(workspace_of(request), beside(workspace_of(request), row, "support.weighting"), "weighting"))
+        marks = zones(
+            table_of(
+                workspace_of(request), beside(workspace_of(request), row, "support.weighting"), "weighting"
+            )
+        )
     text = heat_svg(
         tile, view.scale(found, limits), theme=themed(request), words=words, marks=marks, width=view.width
     )
@@ -174,7 +176,9 @@ def zones(rows: list[dict[str, Any]]) -> list[Mark]:
         edges = [row.get(name) for name in ("from", "to")]
         if all(hasattr(edge, "timestamp") for edge in edges):
             low, high = (int(edge.timestamp() * 1000) for edge in edges)  # type: ignore[union-attr]
-            marks.append(Mark((int(row["support_from"]), int(row["support_to"])), (low, high), str(number + 1)))
+            marks.append(
+                Mark((int(row["support_from"]), int(row["support_to"])), (low, high), str(number + 1))
+            )
     return marks
 
 
@@ -201,7 +205,7 @@ def tile(request: Request, key: str) -> Response:
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     width = (high - low) / (LEAVES - 1) or 1.0
     sent = np.where(np.isfinite(values), 1 + np.rint((np.nan_to_num(values) - low) / width), 0).astype("<u2")
-    frame = Frame.of(*values.shape, view.width)
+    frame = Frame.of(values.shape, view.width)
     return JSONResponse(
         {
             "measure": view.measure,
@@ -215,7 +219,13 @@ def tile(request: Request, key: str) -> Response:
             "low": low,
             "width": width,
             "cells": base64.b64encode(sent.tobytes()).decode(),
-            "frame": {"left": LEFT, "top": TOP, "cell": frame.cell, "width": frame.width, "height": frame.height},
+            "frame": {
+                "left": LEFT,
+                "top": TOP,
+                "cell": frame.cell,
+                "width": frame.width,
+                "height": frame.height,
+            },
             "query": view.query(),
             "span": found.tiles.span(view.axis),
         }
@@ -229,7 +239,7 @@ def pick(request: Request, key: str) -> Response:
     view = View.read(request, found)
     cells = view.tile(found)
     x, y = (number_in(request, name) for name in ("at.x", "at.y"))
-    at = Frame.of(*cells.values.shape, view.width).cell_at(x, y)
+    at = Frame.of(cells.values.shape, view.width).cell_at(x, y)
     if at is None:
         return see(f"/faces/{key}?{view.query()}")
     support = int(cells.supports[min(at[0], len(cells.supports) - 1)])

@@ -14,18 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.tiles import Tile
-from recore.web.drawing import Drawing, ticks
+from recore.web.drawing import PAPER, Drawing, ticks
 from recore.web.plots import THEMES
 
 # control points of cividis (Nunez, Anderton, Renslow, PLoS ONE 13 (2018) e0199239), which reads alike with any colour vision
-CIVIDIS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
+CIVIDIS = (
+    "#00224e",
+    "#123570",
+    "#3b496c",
+    "#575d6d",
+    "#707173",
+    "#8a8678",
+    "#a59c74",
+    "#c3b369",
+    "#e1cc55",
+    "#fee838",
+)
 GREY = ("#f4f4f4", "#111111")
 SIGNED = ("#2166ac", "#92c5de", "#f2f0eb", "#f4a582", "#b2182b")
 BANDS = ("#c9d6dc", "#8fb3c2", "#4d8aa6", "#e0a526", "#b2182b")
 PALETTES = {"cividis": CIVIDIS, "grey": GREY, "signed": SIGNED, "bands": BANDS}
 # shares of the yield pressure that part the bands: normal and severe weighting peak at 75 % and 90 % (Prasad et al. 2021)
 BAND_EDGES = (0.25, 0.5, 0.75, 0.9)
-PAPER = {"light": "#faf8f1", "dark": "#10202a"}
 NOTHING = {"light": "#e4dfd0", "dark": "#20343f"}
 STEPS = 255
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 12, 52
@@ -58,8 +68,10 @@ class Scale:
             if self.palette == "grey" and theme == "dark":
                 points = points[::-1]
             at = np.linspace(0, len(points) - 1, STEPS)
-            mixed = np.stack([np.interp(at, np.arange(len(points)), [p[c] for p in points]) for c in range(3)], axis=1)
-            ramp = [tuple(int(round(v)) for v in row) for row in mixed]  # type: ignore[misc]
+            mixed = np.stack(
+                [np.interp(at, np.arange(len(points)), [p[c] for p in points]) for c in range(3)], axis=1
+            )
+            ramp = [tuple(round(v) for v in row.tolist()) for row in mixed]  # type: ignore[misc]
         return [_rgb(NOTHING[theme]), *ramp]
 
 
@@ -109,7 +121,8 @@ class Frame:
     cell: tuple[float, float]
 
     @classmethod
-    def of(cls, rows: int, columns: int, width: int = 960) -> Frame:
+    def of(cls, shape: tuple[int, ...], width: int = 960) -> Frame:
+        rows, columns = shape
         inner = width - LEFT - RIGHT
         high = min(max(rows * 3, 160), 640)
         return cls(width, high + TOP + BOTTOM, (inner / columns, high / rows))
@@ -122,11 +135,17 @@ class Frame:
 
 
 def heat_svg(
-    tile: Tile, scale: Scale, *, theme: str, words: dict[str, str], marks: Sequence[Mark] = (), width: int = 960
+    tile: Tile,
+    scale: Scale,
+    *,
+    theme: str,
+    words: dict[str, str],
+    marks: Sequence[Mark] = (),
+    width: int = 960,
 ) -> str:
     """Heat map with both axes: supports downward, time or shears to the right."""
     rows, columns = tile.values.shape
-    frame = Frame.of(rows, columns, width)
+    frame = Frame.of(tile.values.shape, width)
     wide, high = width - LEFT - RIGHT, frame.height - TOP - BOTTOM
     drawing = Drawing(width, frame.height, theme)
     picture = base64.b64encode(png(scale.places(tile.values), scale.colours(theme))).decode()
@@ -145,7 +164,12 @@ def heat_svg(
     for value, label in ticks(tile.axis, begin, end, wide // 110):
         x = LEFT + (value - begin) / (end - begin) * wide
         drawing.line(x, TOP + high, x, TOP + high + 5, soft)
-        drawing.text(x, TOP + high + 19, label, anchor="middle" if LEFT + 30 < x < width - 40 else "start" if x < LEFT + 31 else "end")
+        drawing.text(
+            x,
+            TOP + high + 19,
+            label,
+            anchor="middle" if LEFT + 30 < x < width - 40 else "start" if x < LEFT + 31 else "end",
+        )
     drawing.text(LEFT + wide / 2, frame.height - 10, words["axis"], colour=ink, anchor="middle", size=13)
     drawing.text(14, TOP + high / 2, words["support"], colour=ink, anchor="middle", size=13, turn=True)
     for mark in marks:
@@ -153,7 +177,9 @@ def heat_svg(
     return drawing.svg()
 
 
-def _frame(drawing: Drawing, tile: Tile, frame: Frame, mark: Mark, begin: int, end: int, wide: int, ink: str) -> None:
+def _frame(
+    drawing: Drawing, tile: Tile, frame: Frame, mark: Mark, begin: int, end: int, wide: int, ink: str
+) -> None:
     inside = np.flatnonzero((tile.supports >= mark.supports[0]) & (tile.supports <= mark.supports[1]))
     low, high = max(mark.window[0], begin), min(mark.window[1], end)
     if not len(inside) or high <= low:
@@ -167,7 +193,9 @@ def _frame(drawing: Drawing, tile: Tile, frame: Frame, mark: Mark, begin: int, e
 
 
 def _row_ticks(rows: int, high: float) -> list[int]:
-    step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000, 5000) if high / rows * s >= 16)
+    step = next(
+        s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000, 5000) if high / rows * s >= 16
+    )
     return sorted({0, *range(step - 1, rows, step)} if step > 1 else set(range(rows)))
 
 
@@ -188,7 +216,9 @@ def legend_svg(scale: Scale, *, theme: str, unit: str, nothing: str, width: int 
             drawing.rect(4 + at * wide / 64, 4, wide / 64 + 0.5, 16, _hex(colours[1 + at * 4]))
         for share in (0, 0.5, 1):
             value = scale.low + share * (scale.high - scale.low)
-            drawing.text(4 + share * wide, 36, f"{value:.3g}", anchor=("start", "middle", "end")[int(share * 2)])
+            drawing.text(
+                4 + share * wide, 36, f"{value:.3g}", anchor=("start", "middle", "end")[int(share * 2)]
+            )
     drawing.rect(4, 4, wide, 16, "none", soft)
     drawing.text(wide + 10, 17, unit)
     drawing.rect(wide + 70, 4, 16, 16, _hex(colours[0]), soft)
