@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.errors import BadInput
-from recore.fleet.tiles import MEASURES, Rows, Tiles, write
+from recore.fleet.tiles import MAX_SUPPORTS, MEASURES, Rows, Tiles, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,6 +154,10 @@ def prepare(
         support = _integers(legs_at, "support")
         leg = _integers(legs_at, "leg")
         numbers, place = np.unique(support, return_inverse=True)
+        if len(numbers) > MAX_SUPPORTS:
+            raise BadInput(
+                f"{len(numbers)} supports", where=cycles.name, right=f"a face has at most {MAX_SUPPORTS}"
+            )
         start, end = _integers(legs_at, "start"), _integers(legs_at, "end")
         if "shear" in names:
             shear = _shear_column(legs_at)

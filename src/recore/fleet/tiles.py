@@ -175,15 +175,7 @@ def write(
     leg_count : legs of each support
     progress : is told the share done
     extra : writes further files beside them and returns what is to stand in `face.json`
-
-    Raises
-    ------
-    BadInput : more supports than a face has
     """
-    if len(supports) > MAX_SUPPORTS:
-        raise BadInput(
-            f"{len(supports)} supports", where="cycles", right=f"a face has at most {MAX_SUPPORTS}"
-        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

@@ -71,7 +71,7 @@ class Scale:
             mixed = np.stack(
                 [np.interp(at, np.arange(len(points)), [p[c] for p in points]) for c in range(3)], axis=1
             )
-            ramp = [tuple(round(v) for v in row.tolist()) for row in mixed]  # type: ignore[misc]
+            ramp = [tuple(round(v) for v in row.tolist()) for row in mixed]
         return [_rgb(NOTHING[theme]), *ramp]
 
 
