@@ -76,7 +76,31 @@ class TestByHand:
             "twap_mpa": row["twap_mpa"],
             "yield_events": 1,
             "leak_mpa_per_min": None,
+            "revised_mpa": None,
+            "loading_1_mpa_per_min": None,
+            "loading_2_mpa_per_min": None,
+            "loading_3_mpa_per_min": None,
+            "opening_mpa": 39.5,
+            "reseat_mpa": 36.0,
+            "unload_s": 2.0,
+            "recovery_s": None,
+            "low_mpa": None,
+            "low_s": None,
+            "attempts": 1,
+            "gap_s": 0.0,
         }
+        assert result.yields.to_pylist() == [
+            {
+                "support": 1,
+                "leg": 1,
+                "start": row["start"],
+                "opened": row["start"] + dt.timedelta(seconds=63),
+                "reseated": row["start"] + dt.timedelta(seconds=65),
+                "opening_mpa": 39.5,
+                "reseat_mpa": 36.0,
+                "recovered": None,
+            }
+        ]
         assert result.cycles.value == result.yield_events.value == 1
         assert result.incomplete_cycles.value == 0
 
@@ -93,7 +117,7 @@ class TestByHand:
         assert support_cycles(log([4, 20, 20, 0])).cycles.value == 1
 
     def test_running_at_either_end_is_incomplete(self):
-        result = support_cycles(log([20, 41, 39, 0, 20, 20, 0, 20, 41, 39]))
+        result = support_cycles(log([20, 41, 39, 0, 0, 20, 20, 0, 0, 20, 41, 39]))
         assert result.cycles.value == 1
         assert result.incomplete_cycles.value == 2
         assert {"incomplete", "yield-outside"} <= codes(result)
@@ -108,7 +132,7 @@ class TestByHand:
         assert result.table.column_names[:4] == ["support", "leg", "start", "end"]
 
     def test_one_sample_cycle(self):
-        (row,) = rows(support_cycles(log([0, 20, 0])))
+        (row,) = rows(support_cycles(log([0, 20, 0], [0, 30, 60])))
         assert row["twap_mpa"] == row["setting_mpa"] == row["final_mpa"] == 20
 
     @pytest.mark.parametrize("seconds_of_fall", [1, 2, 5, 10, 20, 40])
@@ -165,7 +189,7 @@ class TestByHand:
             ([42, 40.4, 42, 40.4, 42, 40.4], 3),
             ([42, 40.4, 39.3, 38.1], 1),  # no second one without a rise
             ([42, 40.4, 40.5, 39.2], 1),  # noise is no rise
-            ([42, 30, 42, 30], 2),
+            ([42, 42, 30, 30, 42, 42, 30], 2),
         ],
     )
     def test_yield_events(self, p, events):
@@ -239,30 +263,30 @@ def wild(seed, n=3000):
     return np.abs(np.round(p + rng.normal(0, rng.choice([0.02, 0.3]), n), 1))
 
 
+def check(found, expected):
+    """Rows of a table against those of the naive loop."""
+    assert len(found) == len(expected)
+    for row, wanted in zip(found, expected, strict=True):
+        for name in set(wanted) & set(row):
+            value = row[name]
+            if isinstance(value, dt.datetime):
+                value = seconds(value)
+            if wanted[name] is None or name.endswith(("setting_mpa", "final_mpa", "max_mpa", "events")):
+                assert value == wanted[name], (name, row, wanted)
+            else:
+                assert value == pytest.approx(wanted[name], rel=1e-9, abs=1e-9), (name, row, wanted)
+
+
 class TestAgainstDefinitions:
     @settings(max_examples=60, deadline=None)
     @given(seed=st.integers(0, 2**32), yield_mpa=st.sampled_from([30.0, 40.0]))
     def test_naive_loop(self, seed, yield_mpa):
         p = wild(seed)
         result = support_cycles(log(p), yield_mpa=yield_mpa)
-        expected = naive_cycles(np.arange(len(p)), p, yield_mpa=yield_mpa)
-        found = [
-            (
-                seconds(r["start"]),
-                seconds(r["end"]),
-                r["setting_mpa"],
-                r["final_mpa"],
-                r["max_mpa"],
-                r["twap_mpa"],
-                r["yield_events"],
-            )
-            for r in rows(result)
-        ]
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert one[:5] == other[:5]
-            assert one[5] == pytest.approx(other[5], rel=1e-12)
-            assert one[6] == other[6]
+        expected, events = naive_cycles(np.arange(len(p)), p, yield_mpa=yield_mpa)
+        check(rows(result), expected)
+        check(result.yields.to_pylist(), events)
+        assert result.table.num_rows == len(expected)
 
     @settings(max_examples=20, deadline=None)
     @given(seed=st.integers(0, 2**32))
@@ -385,7 +409,14 @@ class TestDoors:
         document = outcome.finding.json()
         assert document["parameters"]["set_threshold_mpa"] == 5.0
         assert document["results"]["twap_mean"]["unit"] == "MPa"
-        assert set(document["results"]) == {"cycles", "yield_events", "twap_mean", "incomplete_cycles"}
+        assert set(document["results"]) == {
+            "cycles",
+            "yield_events",
+            "twap_mean",
+            "incomplete_cycles",
+            "imbalance_mean",
+        }
+        assert set(outcome.artifacts) == {"cycles.parquet", "yields.parquet", "support_cycles.parquet"}
         table = pq.read_table(pa.BufferReader(outcome.artifacts["cycles.parquet"]))
         assert table.num_rows == document["results"]["cycles"]["value"]
         assert table.schema.field("start").type == pa.timestamp("us", "UTC")

@@ -17,6 +17,7 @@ from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.log import Log, read_log
+from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
 from recore.quantity import Quantity
 
 _INLINE = Inline()
@@ -44,12 +45,16 @@ class LegCycles:
     yield_events: Annotated[Quantity, Unit("1")]
     twap_mean: Annotated[Quantity | None, Unit("MPa")]
     incomplete_cycles: Annotated[Quantity, Unit("1")]
+    setting_adequacy: Annotated[Quantity | None, Unit("1")]
+    imbalance_mean: Annotated[Quantity | None, Unit("1")]
     table: Annotated[pa.Table, Artifact("cycles.parquet")]
+    yields: Annotated[pa.Table, Artifact("yields.parquet")]
+    support_cycles: Annotated[pa.Table, Artifact("support_cycles.parquet")]
     thresholds: Thresholds
     flags: tuple[Note, ...]
 
 
-@method("support.cycles", version=1, reproducible={"twap_mean": Tolerance(relative=1e-9)})
+@method("support.cycles", version=2, reproducible={"twap_mean": Tolerance(relative=1e-9)})
 def support_cycles(
     *logs: Table,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
@@ -57,6 +62,7 @@ def support_cycles(
     yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
     gap_limit_s: Annotated[float, Unit("s"), Field(gt=0, le=86400)] = 300.0,
     sensor_uncertainty_mpa: Annotated[float | None, Unit("MPa"), Field(ge=0, le=100)] = None,
+    rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     executor: Executor = _INLINE,
 ) -> LegCycles:
     """Load cycles, yield events and leaks of hydraulic support legs.
@@ -128,7 +134,8 @@ def support_cycles(
         raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
     limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
     log = read_log(logs, limits, executor)
-    table = _cycle_table(log)
+    table = cycle_table(log)
+    supports = support_table(table, rated_setting_mpa)
     records = log.legs.values()
     partial = sum(record.counted("partial") + record.running for record in records)
     flags = _flags(log, gap_limit_s, partial)
@@ -152,31 +159,20 @@ def support_cycles(
         yield_events=Quantity(int(table["yield_events"].to_numpy().sum())),
         twap_mean=mean,
         incomplete_cycles=Quantity(partial),
+        setting_adequacy=_share(supports["adequate"]),
+        imbalance_mean=_share(supports["imbalance"]),
         table=table,
+        yields=yield_table(log),
+        support_cycles=supports,
         thresholds=Thresholds(set_threshold_mpa, release_threshold_mpa, yield_mpa),
         flags=tuple(flags),
     )
 
 
-def _cycle_table(log: Log) -> pa.Table:
-    """One row per complete cycle, by support, leg and time."""
-    utc = pa.timestamp("us", "UTC")
-    every = [record.cycles for record in log.legs.values()]
-    cycles = np.concatenate(every)
-    keys = np.repeat(np.array(list(log.legs), np.int64).reshape(-1, 2), [len(rows) for rows in every], axis=0)
-    columns: dict[str, Any] = {
-        "support": keys[:, 0],
-        "leg": keys[:, 1],
-        "start": pa.array(cycles["start"], pa.int64()).cast(utc),
-        "end": pa.array(cycles["end"], pa.int64()).cast(utc),
-        "setting_mpa": cycles["setting"],
-        "final_mpa": cycles["final"],
-        "max_mpa": cycles["max"],
-        "twap_mpa": cycles["twap"],
-        "yield_events": cycles["yields"],
-        "leak_mpa_per_min": pa.array(cycles["leak"], from_pandas=True),  # NaN: not known
-    }
-    return pa.table(columns)
+def _share(column: pa.ChunkedArray) -> Quantity | None:
+    """Mean of what is known in a column."""
+    known = column.drop_null().cast(pa.float64()).to_numpy()
+    return Quantity(math.fsum(known) / len(known)) if len(known) else None
 
 
 def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
@@ -185,8 +181,8 @@ def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
     The sensor's and the resolution's share are the same in all samples and do not average out.
     """
     cycles = np.concatenate([record.cycles for record in log.legs.values()])
-    grains = [float(record.state["grain"][0]) for record in log.legs.values()]
-    grain = max((g for g in grains if math.isfinite(g)), default=None)
+    grains = [record.counted("grain") / kernel.PER_MPA for record in log.legs.values()]
+    grain = max((g for g in grains if g < kernel.NO_GRAIN / kernel.PER_MPA), default=None)
     if grain is None and sensor_mpa is None:
         return None
     steps = int(cycles["steps"].sum())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.leg_pressure.kernel import TAU_S
+from recore.metrology.leg_pressure.state import TAU_S
 
 MIN_BINS = 2
 # the loading law has two more things to find than a line, and must earn them

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recore.errors import BadInput
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
-from recore.metrology.leg_pressure.leak import leak_rates
+from recore.metrology.leg_pressure.records import cycles_of, event_driven, runs_of, yields_of
 from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, one_each, stretches
 from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
 
@@ -59,19 +59,23 @@ def rows_of(parts: Sequence[Part], wanted: frozenset[Leg]) -> dict[Leg, list[tup
     return found
 
 
-RECORD = np.dtype(
-    [(name, "i8") for name in ("start", "end", "samples", "gaps", "yields", "steps")]
-    + [(name, "f8") for name in ("setting", "final", "max", "twap", "leak", "wander")]
-)
-
-
 @dataclass
 class LegRecord:
-    """All that was found about one leg; `cycles` holds `RECORD`s once the leg is finished."""
+    """All that was found about one leg; once it is finished `cycles` holds `RECORD`s and `yields` `YIELD`s.
+
+    `runs`: stretches of 5 min or more of exactly the same value (start, end [µs], value [10 Pa], samples).
+    """
 
     cycles: NDArray[Any]
+    yields: NDArray[Any]
+    runs: NDArray[Any]
     state: NDArray[Any]
     conflicts: int = 0
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether the leg is logged on change, so that a value holds until the next."""
+        return event_driven(self.state["spacing"][0])
 
     def counted(self, name: str) -> int:
         return int(self.state[name][0])
@@ -154,26 +158,34 @@ class _Account:
         for segment in ordered:
             if segment.first < whole.last or not reader.join(whole, segment):
                 return None
-        return _record(whole)
+        return _record(reader, whole)
 
 
-def _record(whole: Segment, conflicts: int = 0) -> LegRecord:
+def _record(reader: Reader, whole: Segment, conflicts: int = 0) -> LegRecord:
+    reader.finish(whole)
     assert whole.state is not None
-    rows = np.concatenate(whole.cycles) if whole.cycles else np.empty(0, kernel.CYCLE)
-    return LegRecord(rows, whole.state, conflicts)
+    rows, events, runs = (
+        np.concatenate([np.empty(0, kind), *pieces])
+        for kind, pieces in (
+            (kernel.CYCLE, whole.cycles),
+            (kernel.EVENT, whole.events),
+            (kernel.RUN, whole.runs),
+        )
+    )
+    return LegRecord(rows, yields_of(events, whole.state), runs_of(runs, whole.state), whole.state, conflicts)
 
 
 def _finished(records: Sequence[LegRecord]) -> None:
     """Turn the kernel's rows of several legs into `RECORD`s."""
     rows = np.concatenate([record.cycles for record in records])
-    cycles = np.empty(len(rows), RECORD)
-    for name in set(cycles.dtype.names or ()) & set(rows.dtype.names or ()):
-        cycles[name] = rows[name]
-    duration = (rows["last"] - rows["start"]).astype(np.float64)
-    held = duration > 0
-    cycles["twap"] = np.where(held, rows["area"] / np.where(held, 2 * duration, 1), rows["max"])
-    cycles["leak"] = leak_rates(rows["sums"], rows["wander"], rows["steps"])
-    ends = np.cumsum([len(record.cycles) for record in records])
+    lengths = [len(record.cycles) for record in records]
+    cycles = cycles_of(
+        rows,
+        np.concatenate([record.yields for record in records]),
+        np.cumsum([0, *lengths[:-1]]),
+        np.repeat([record.event_driven for record in records], lengths),
+    )
+    ends = np.cumsum(lengths)
     for record, piece in zip(records, np.split(cycles, ends[:-1]), strict=True):
         record.cycles = piece
 
@@ -313,7 +325,7 @@ def _sorted_legs(
         ts, p = (np.concatenate(column) for column in zip(*pieces, strict=True))
         ts, p, repeats, conflicts = one_each(ts, p)
         whole = Segment(state=kernel.new_state())
-        reader.run(ts, p, 1, 0, whole)
-        records[leg] = _record(whole, conflicts)
+        reader.run(ts, kernel.quantised(p), 1, 0, whole)
+        records[leg] = _record(reader, whole, conflicts)
         records[leg].state["repeats"] += repeats
     return records

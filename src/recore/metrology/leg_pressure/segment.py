@@ -19,6 +19,8 @@ from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
 from recore.metrology.leg_pressure.rows import Pressures, Times
 
+Whole = NDArray[np.int32]  # pressures, multiples of 10 Pa
+
 # below this many rows the interpreter is done before the compiled kernel is loaded
 SMALL_LOG = 500_000
 _SCATTERED = 64
@@ -32,9 +34,11 @@ class Segment:
 
     first: int = kernel.NEVER
     begins: bool = False  # taken for the beginning of the leg's record
-    head: list[tuple[Times, Pressures]] = field(default_factory=list)
+    head: list[tuple[Times, Whole]] = field(default_factory=list)
     state: NDArray[Any] | None = None
     cycles: list[NDArray[Any]] = field(default_factory=list)
+    events: list[NDArray[Any]] = field(default_factory=list)
+    runs: list[NDArray[Any]] = field(default_factory=list)
 
     @property
     def last(self) -> int:
@@ -55,33 +59,43 @@ class Reader:
     def __init__(self, limits: Limits, *, small: bool) -> None:
         self.limits = limits
         self.left = SMALL_LOG if small else 0
-        self.rows = np.empty(_ROWS, kernel.CYCLE)
+        self.written = tuple(np.zeros(_ROWS, kind) for kind in (kernel.CYCLE, kernel.EVENT, kernel.RUN))
+        self.count = np.zeros(3, np.int64)
         self.law = kernel.loading_law()
 
-    def run(self, ts: Times, p: Pressures, tick: int, at: int, segment: Segment) -> tuple[int, int]:
-        """Carry a segment over its samples from `at` on; where it stopped, and why."""
-        self.left -= len(ts) - at
-        compiled = kernel.compiled(p.dtype == np.float32) if self.left < 0 else None
-        advance: Callable[..., tuple[int, int, int]] = compiled or kernel.advance
-        samples: tuple[Any, Any] = (ts, p) if compiled else (ts[at:].tolist(), p[at:].tolist())
-        i, offset = (at, 0) if compiled else (0, at)
-        while True:
-            i, filled, why = advance(*samples, tick, i, segment.state, self.rows, self.limits, self.law)
-            if filled:
-                segment.cycles.append(self.rows[:filled].copy())
-            if why != kernel.FULL:
-                return i + offset, why
+    def run(
+        self, ts: Times, p: Whole, tick: int, at: int, segment: Segment, flush: bool = False
+    ) -> tuple[int, int]:
+        """Carry a segment over its samples from `at` on; where it stopped, and why.
 
-    def extend(self, segment: Segment, ts: Times, p: Pressures, tick: int, at: int) -> tuple[int, int]:
+        `flush`: the last sample is known to be no excursion, or the record ends with it.
+        """
+        self.left -= len(ts) - at
+        compiled = kernel.compiled() if self.left < 0 else None
+        advance: Callable[..., tuple[int, int]] = compiled or kernel.interpreted
+        i = at
+        while True:
+            self.count[:] = 0
+            i, why = advance(
+                ts, p, tick, i, int(flush), segment.state, *self.written, self.count, tuple(self.limits), self.law
+            )  # fmt: skip
+            kept = (segment.cycles, segment.events, segment.runs)
+            for into, written, number in zip(kept, self.written, self.count, strict=True):
+                if number:
+                    into.append(written[:number].copy())
+            if why != kernel.FULL:
+                return i, why
+
+    def extend(self, segment: Segment, ts: Times, p: Whole, tick: int, at: int) -> tuple[int, int]:
         """Add samples to a segment, from `at` on, as far as they are in order."""
         if at == len(ts):
             return at, kernel.DONE
         if segment.first == kernel.NEVER:
             segment.first = int(ts[at]) * tick
         if segment.state is None:
-            released = _released(ts, p, at, self.limits.release_mpa)
+            released = _released(ts, p, tick, at, self.limits.release_p)
             end = len(ts) if released is None else released + 1
-            head = ts[at:end] * tick, p[at:end].astype(np.float64)
+            head = ts[at:end] * tick, p[at:end].copy()
             stop, why = _in_order(segment, *head)
             if stop:
                 segment.head.append((head[0][:stop], head[1][:stop]))
@@ -89,49 +103,96 @@ class Reader:
                 return at + stop, why
             if released is None:
                 return end, why
-            segment.state = kernel.new_state(kernel.LOW, int(ts[released]) * tick, float(p[released]))
+            segment.state = kernel.new_state(kernel.LOW, int(ts[released]) * tick, int(p[released]))
             at = end
         return self.run(ts, p, tick, at, segment)
+
+    def finish(self, segment: Segment) -> None:
+        """The record ends: its last sample is taken as it stands."""
+        self.run(np.empty(0, np.int64), np.empty(0, np.int32), 1, 0, segment, flush=True)
 
     def join(self, segment: Segment, after: Segment) -> bool:
         """Append a later segment; False where the two hold different pressures of one time."""
         if segment.state is None:
             segment.head += after.head
             segment.state, segment.cycles = after.state, after.cycles
+            segment.events, segment.runs = after.events, after.runs
             return True
-        for ts, p in after.head:
-            if self.run(ts, p, 1, 0, segment)[1] != kernel.DONE:
+        for k, (ts, p) in enumerate(after.head, 1):
+            flush = after.state is not None and k == len(after.head)
+            if self.run(ts, p, 1, 0, segment, flush)[1] != kernel.DONE:
                 return False
         if after.state is not None:
-            state = after.state.copy()
-            for name in kernel.COUNTED:
-                state[name] += segment.state[name]
-            state["grain"] = np.minimum(state["grain"], segment.state["grain"])
-            segment.state = state
+            segment.state = _succeeded(segment, after)
         segment.cycles += after.cycles
+        segment.events += after.events
+        segment.runs += after.runs
         return True
 
 
-def _released(ts: Times, p: Pressures, at: int, release_mpa: float) -> int | None:
+def _succeeded(before: Segment, after: Segment) -> NDArray[Any]:
+    """The state at the end of the later segment, and what its beginning did not know, put right.
+
+    The earlier state stands at the sample that the later one began with: released.
+    """
+    assert before.state is not None
+    assert after.state is not None
+    known, state = before.state[0], after.state.copy()
+    one = state[0]
+    for name in kernel.COUNTED:
+        one[name] += known[name]
+    one["grain"] = min(one["grain"], known["grain"])
+    # the time released before the first cycle
+    if after.cycles and after.cycles[0]["inherits"][0]:
+        after.cycles = [after.cycles[0].copy(), *after.cycles[1:]]
+        low = after.cycles[0][0]
+    else:
+        low = one if one["inherits"] else one["row"]
+    if low["inherits"]:
+        low["t_low"], low["inherits"] = known["t_low"], known["inherits"]
+        low["low"] = min(low["low"], known["low"])
+        low["rises"] += known["rises"]
+    # the run of equal samples over the join
+    if one["leading"]:
+        one["run_from"], one["leading"] = known["run_from"], known["leading"]
+        one["run_n"] += known["run_n"] - 1
+        one["lead_to"], one["lead_n"], one["lead_p"] = known["lead_to"], known["lead_n"], known["lead_p"]
+    elif known["leading"]:
+        one["lead_n"] += known["run_n"] - 1
+    else:
+        if one["lead_to"] - known["run_from"] >= kernel.RUN_US:
+            run = np.zeros(1, kernel.RUN)
+            run[0] = known["run_from"], one["lead_to"], one["lead_p"], one["lead_n"] + known["run_n"] - 1
+            before.runs.append(run)
+        one["lead_to"], one["lead_n"], one["lead_p"] = known["lead_to"], known["lead_n"], known["lead_p"]
+    return state
+
+
+def _released(ts: Times, p: Whole, tick: int, at: int, release_p: int) -> int | None:
     """First sample after which the leg is certainly released, whatever came before.
 
-    A single negative sample may be a fault; two in a row are a release seen with a zero drift.
+    It lies below the threshold, and the next one shows that it is no excursion.
     """
-    for begin in range(at, len(p), _SEARCH):
-        for k in begin + np.flatnonzero(p[begin : begin + _SEARCH] < release_mpa):
-            if p[k] >= 0.0 or (k > at and p[k - 1] < 0.0 and ts[k] > ts[k - 1]):
-                return int(k)
+    for begin in range(at, len(p) - 1, _SEARCH):
+        end = min(begin + _SEARCH, len(p) - 1)
+        low = begin + np.flatnonzero(p[begin:end] < release_p)
+        if low.size:
+            step = ts[low + 1] - ts[low]
+            near = np.abs(p[low + 1].astype(np.int64) - p[low]) <= kernel.JUMP
+            sure = low[(step > 0) & (near | (step * tick > kernel.DROPOUT_US))]
+            if sure.size:
+                return int(sure[0])
     return None
 
 
-def _in_order(segment: Segment, ts: Times, p: Pressures) -> tuple[int, int]:
+def _in_order(segment: Segment, ts: Times, p: Whole) -> tuple[int, int]:
     """How many samples continue the segment's head, and why the next one does not."""
     if segment.head:
         ts = np.concatenate((segment.head[-1][0][-1:], ts))
         p = np.concatenate((segment.head[-1][1][-1:], p))
     extra = int(bool(segment.head))
     step = np.diff(ts)
-    bad = np.flatnonzero((step < 0) | ((step == 0) & (np.diff(p) != 0.0)))
+    bad = np.flatnonzero((step < 0) | ((step == 0) & (np.diff(p) != 0)))
     if bad.size:
         k = int(bad[0])
         return k + 1 - extra, kernel.BACKWARDS if step[k] < 0 else kernel.CONFLICT
@@ -149,11 +210,12 @@ class LegPart:
 
     def read(self, reader: Reader, ts: Times, p: Pressures, tick: int, rows: Times | range) -> None:
         self.rows += len(ts)
+        whole = kernel.quantised(p)
         at = 0
         while at < len(ts) and not self.untidy:
             if not self.segments:
                 self.segments.append(Segment())
-            at, why = reader.extend(self.segments[-1], ts, p, tick, at)
+            at, why = reader.extend(self.segments[-1], ts, whole, tick, at)
             if why == kernel.BACKWARDS:
                 if self.backwards is None:
                     self.backwards = int(rows[at])
