@@ -21,6 +21,7 @@ from recore.errors import BadInput
 from recore.fleet import alarms
 from recore.fleet.face import BARS, Face
 from recore.fleet.state import FILE, LegState, read_state
+from recore.rules import RuleSet
 from recore.web.face_plots import bars_svg
 from recore.web.face_room import beside, face_row, limits_of, rules_of, table_of
 from recore.web.face_support import _at, _micros, levels_of
@@ -225,8 +226,12 @@ def alarm_page(request: Request, key: str) -> Response:
     return page(request, "face_alarms.html", context)
 
 
-def signed_statement(request: Request, rules: Any) -> dict[str, Any] | None:
-    """What a signed statement that the server was given says about the rows in use; None where it has none."""
+def signed_statement(request: Request, rules: RuleSet) -> dict[str, Any] | None:
+    """What a signed statement that the server was given says about the alarm rows in use; None where it has none.
+
+    It may speak of the alarm rows alone or of a larger set; each alarm row in use must be signed, and every row it
+    names must be here unchanged.
+    """
     path: Path | None = getattr(request.app.state, "signed_rules", None)
     if path is None:
         return None
@@ -236,7 +241,9 @@ def signed_statement(request: Request, rules: Any) -> dict[str, Any] | None:
     try:
         data = path.read_bytes()[: 8 * 2**20]
         statement, _ = read_statement(data, where=path.name)
-        checks = verify_rules(data, rules, now=datetime.now(UTC), where=path.name)
+        signed = {row.rule_id for row in statement.rows}
+        spoken_of = RuleSet(r for r in rules.rows if r.domain == alarms.DOMAIN or r.rule_id in signed)
+        checks = verify_rules(data, spoken_of, now=datetime.now(UTC), where=path.name)
     except (OSError, BadInput) as error:
         return {"ok": False, "issuer": "", "digest": "", "checks": [], "problem": str(error)}
     return {
