@@ -323,7 +323,7 @@ def test_the_stream_tells_of_each_new_state(tmp_path: Path, monkeypatch: pytest.
     first, *more = asyncio.run(follow())
     assert "nothing has arrived" in first
     assert all('"states": {"set": 1}' in event for event in more)
-    assert len({event for event in more}) == 2
+    assert len(set(more)) == 2
 
 
 CASE = """# a case

@@ -53,7 +53,7 @@ class FaceMap {
     this.pen = this.over.getContext("2d");
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.at) this.at = [Math.min(this.at[0], tile.rows - 1), Math.min(this.at[1], tile.columns - 1)];
-    this.root.dataset.ready = turn;
+    this.root.dataset.ready = tile.step;
     this.draw();
     if (remember) this.remember();
   }
