@@ -6,12 +6,10 @@ Nothing heavy is imported before a command needs it.
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recore import __version__
+from recore.cli_shared import Json, print_json, progress_bar
+from recore.cli_simulate import simulate_app
 from recore.errors import BadInput, visible
 
 if TYPE_CHECKING:
     from recore.appraisal.case import Appraisal
     from recore.method import Outcome, Progress
     from recore.passport import SigningKey, Verification
-    from recore.simulate.writing import Simulated
 
 app = typer.Typer(
     name="recore",
@@ -38,21 +37,10 @@ rules_app = typer.Typer(help="Rule tables: check, explain, export.", no_args_is_
 key_app = typer.Typer(help="Signing keys of this user.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(key_app, name="key")
-simulate_app = typer.Typer(
-    help="Seeded physics with known truth, to learn and to test on.", no_args_is_help=True
-)
 app.add_typer(simulate_app, name="simulate")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
 On = Annotated[str, typer.Option("--on", help="Where work runs: inline or processes:N.", metavar="EXECUTOR")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same files.")]
-Into = Annotated[Path, typer.Option("--out", help="Folder to write into.", metavar="DIR")]
-More = Annotated[
-    list[str] | None,
-    typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Any other parameter of the simulator."),
-]
-RecordFormat = Annotated[str, typer.Option("--format", help="Of the records: csv or parquet.")]
 Passphrase = Annotated[
     bool, typer.Option("--passphrase", help="Ask for the key's passphrase (or take RECORE_PASSPHRASE).")
 ]
@@ -128,7 +116,7 @@ def methods(json_: Json = False) -> None:
         known = registry()
         every = [method.describe() for method in known.all()]
     if json_:
-        _print_json(every)
+        print_json(every)
     else:
         for method in every:
             print(visible(f"{method['id']}@{method['version']}\n    {method['summary']}"))
@@ -165,12 +153,12 @@ def run(
         chosen = registry().get(method)
         given = _parameters(parameter or [], chosen.parameters_schema)
         evidence = [open_file(path.resolve(), name=path.name) for path in files or []]
-        with executor(on) as pool, _progress(f"{chosen.id}") as progress:
+        with executor(on) as pool, progress_bar(f"{chosen.id}") as progress:
             outcome = chosen.run(evidence, given, executor=pool, progress=progress)
     if out is not None:
         _write_artifacts(outcome, out)
     if json_:
-        _print_json(outcome.finding.json())
+        print_json(outcome.finding.json())
     else:
         _print_finding(outcome, out)
 
@@ -198,11 +186,11 @@ def appraise(
     ] = None,
 ) -> None:
     """Run a case, grade it, and write the report and the signed passport bundle."""
-    with _progress("appraise") as progress:
+    with progress_bar("appraise") as progress:
         document = _appraise(
             case_dir, out or case_dir / "out", on, as_of, key, passphrase, progress, web, signed_rules
         )
-    _print_json(document) if json_ else _print_appraisal(document)
+    print_json(document) if json_ else _print_appraisal(document)
 
 
 @app.command()
@@ -210,9 +198,9 @@ def demo(out: Out = None, json_: Json = False, on: On = "inline") -> None:
     """Run the whole chain on the bundled machine."""
     from importlib.resources import as_file, files
 
-    with as_file(files("recore") / "data" / "demo") as folder, _progress("demo") as progress:
+    with as_file(files("recore") / "data" / "demo") as folder, progress_bar("demo") as progress:
         document = _appraise(folder, out or Path("recore-demo"), on, None, "default", False, progress)
-    _print_json(document) if json_ else _print_appraisal(document)
+    print_json(document) if json_ else _print_appraisal(document)
 
 
 @app.command()
@@ -229,11 +217,11 @@ def verify(
     from recore.passport import verify as check
 
     expected, documents = _did(issuer), _documents(issuer_document)
-    with _progress("verify") as progress:
+    with progress_bar("verify") as progress:
         result = check(
             bundle, level, now=_now(), issuer_documents=documents, expected_issuer=expected, progress=progress
         )
-    _print_json(result.json()) if json_ else _print_verification(result)
+    print_json(result.json()) if json_ else _print_verification(result)
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -266,7 +254,7 @@ def rules_check(
     problems = rules.check(folder, as_of=_day(as_of))
     wrong = [problem for problem in problems if problem.severity == "error"]
     if json_:
-        _print_json({"ok": not wrong, "problems": [problem.json() for problem in problems]})
+        print_json({"ok": not wrong, "problems": [problem.json() for problem in problems]})
     else:
         for problem in problems:
             print(visible(f"{problem.severity}: {problem}"))
@@ -285,7 +273,7 @@ def rules_explain(
 
     found = rules.explain(rule_id, folder)
     if json_:
-        _print_json([row.json() for row in found])
+        print_json([row.json() for row in found])
     else:
         for row in found:
             print(visible(row.text()))
@@ -305,7 +293,7 @@ def rules_expiring(
 
     ending = rules.expiring(rules.load(folder), _day(as_of), within)
     if json_:
-        _print_json([item.json() for item in ending])
+        print_json([item.json() for item in ending])
     else:
         for item in ending:
             print(visible(item))
@@ -373,7 +361,7 @@ def rules_sign(
         "digest": found.digest,
         "rows": len(found.rows),
     }
-    _print_json(about) if json_ else print(path)
+    print_json(about) if json_ else print(path)
 
 
 @rules_app.command("verify")
@@ -402,7 +390,7 @@ def rules_verify(
     )
     ok = all(check.ok for check in checks)
     if json_:
-        _print_json({"ok": ok, "checks": [check.json() for check in checks]})
+        print_json({"ok": ok, "checks": [check.json() for check in checks]})
     else:
         for check in checks:
             print(visible(f"{'holds' if check.ok else 'FAILS'}  {check.name}: {check.reason}"))
@@ -416,7 +404,7 @@ def rules_schema() -> None:
     """Print the JSON Schema of a rule row."""
     from recore import rules
 
-    _print_json(rules.schema())
+    print_json(rules.schema())
 
 
 @key_app.command("new")
@@ -429,7 +417,7 @@ def key_new(
     from recore.passport import new_key
 
     key = new_key(name, passphrase=_secret(passphrase, confirm=True))
-    _print_json({"name": name, "did": key.did}) if json_ else print(key.did)
+    print_json({"name": name, "did": key.did}) if json_ else print(key.did)
 
 
 @key_app.command("show")
@@ -444,110 +432,7 @@ def key_show(
     from recore.passport import load_key, web_document
 
     key = load_key(name, passphrase=_secret(passphrase))
-    _print_json(web_document(key, web)) if web else print(key.did)
-
-
-@simulate_app.command("spindle")
-def simulate_spindle(
-    seed: Seed,
-    out: Into,
-    set_: Annotated[
-        str, typer.Option("--set", help="single, reversal, multistep or two-eccentricities.")
-    ] = "single",
-    steps: Annotated[int, typer.Option(help="Orientations of a multi-step set.")] = 12,
-    probes: Annotated[int | None, typer.Option(help="Radial probes, 1 to 8, at good angles.")] = None,
-    angles: Annotated[str | None, typer.Option(help="Their angles in deg, as in 0,99.84,202.5.")] = None,
-    revolutions: Annotated[str | None, typer.Option(help="Revolutions.")] = None,
-    samples: Annotated[str | None, typer.Option(help="Samples per revolution.")] = None,
-    eccentricity: Annotated[str | None, typer.Option(help="Eccentricity of the artefact [µm].")] = None,
-    noise: Annotated[str | None, typer.Option(help="Noise of a probe, standard deviation [nm].")] = None,
-    parameter: More = None,
-    file_format: RecordFormat = "csv",
-    json_: Json = False,
-) -> None:
-    """Simulate a rig for spindle tests: record, truth.json and truth_harmonics.csv."""
-    from recore.simulate.spindle import LAYOUTS, Rig
-    from recore.simulate.spindle_sets import simulate_set
-    from recore.simulate.writing import filled
-
-    if probes is not None:
-        if angles is not None and len(angles.split(",")) != probes:
-            raise BadInput(
-                f"{probes} probes and --angles {angles}", where="--probes", right="give one of them"
-            )
-        if probes not in LAYOUTS:
-            raise BadInput(f"{probes} probes", where="--probes", right="1 to 8 are wanted")
-        angles = angles or ",".join(f"{angle:g}" for angle in LAYOUTS[probes])
-    given = {
-        "angles_deg": angles,
-        "revolutions": revolutions,
-        "samples": samples,
-        "eccentricity_um": eccentricity,
-        "noise_nm": noise,
-    }
-    rig = filled(Rig, _words(parameter, given))
-    kind = _one_of(set_, ("single", "reversal", "multistep", "two-eccentricities"), "--set")
-    with _progress("simulate spindle") as progress:
-        made = simulate_set(seed, rig, kind, steps=steps, progress=progress)
-        _write_simulated(made, out, file_format, progress, seed, json_)
-
-
-@simulate_app.command("vibration")
-def simulate_vibration(
-    seed: Seed,
-    out: Into,
-    fault: Annotated[str | None, typer.Option(help="none, inner, outer or ball.")] = None,
-    bearing: Annotated[
-        str | None,
-        typer.Option(help="6205, 6203, or elements, element mm, pitch mm, contact deg: 9,7.94,39.04,0."),
-    ] = None,
-    speed: Annotated[str | None, typer.Option(help="Shaft speed [rpm].")] = None,
-    seconds: Annotated[str | None, typer.Option(help="Length of the record [s].")] = None,
-    rate: Annotated[str | None, typer.Option(help="Sampling rate [Hz].")] = None,
-    parameter: More = None,
-    file_format: RecordFormat = "csv",
-    json_: Json = False,
-) -> None:
-    """Simulate the vibration of a machine with a sound or a damaged bearing: record and truth.json."""
-    from recore.simulate.vibration import Machine, vibration
-    from recore.simulate.writing import filled
-
-    given = {"fault": fault, "bearing": bearing, "speed_rpm": speed, "seconds": seconds, "rate_hz": rate}
-    machine = filled(Machine, _words(parameter, given))
-    with _progress("simulate vibration") as progress:
-        _write_simulated(vibration(seed, machine), out, file_format, progress, seed, json_)
-
-
-def _words(parameter: list[str] | None, given: dict[str, str | None]) -> dict[str, str]:
-    """NAME=VALUE words and options of a simulator, each given once."""
-    words = {name: value for name, value in given.items() if value is not None}
-    for word in parameter or []:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise BadInput(f"{word!r}", where="-p", right="NAME=VALUE is wanted")
-        if name in words:
-            raise BadInput(f"{name!r} is given twice", where="-p", right="give it once")
-        words[name] = value
-    return words
-
-
-def _one_of(word: str, known: tuple[str, ...], where: str) -> Any:
-    if word not in known:
-        raise BadInput(f"{word!r}", where=where, right=f"{', '.join(known[:-1])} or {known[-1]} is wanted")
-    return word
-
-
-def _write_simulated(
-    made: Simulated, out: Path, file_format: str, progress: Progress | None, seed: int, json_: bool
-) -> None:
-    files = made.write(
-        out, file_format=_one_of(file_format, ("csv", "parquet"), "--format"), progress=progress
-    )
-    if json_:
-        _print_json({"synthetic": True, "seed": seed, "files": [str(path) for path in files]})
-    else:
-        for path in files:
-            print(visible(path))
+    print_json(web_document(key, web)) if web else print(key.did)
 
 
 def _appraise(
@@ -703,11 +588,6 @@ def _say(text: str) -> None:
     print(visible(text), file=sys.stderr, flush=True)
 
 
-def _print_json(document: Any) -> None:
-    utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
-    print(json.dumps(document, ensure_ascii=not utf8, indent=2, allow_nan=False))
-
-
 def _print_finding(outcome: Outcome, out: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -764,23 +644,3 @@ def _print_verification(result: Verification) -> None:
     console.print(
         "[bold green]The passport holds.[/]" if result.ok else "[bold red]The passport does not hold.[/]"
     )
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Progress | None]:
-    """A progress bar on stderr where a person is watching."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-
-        def told(share: float, doing: str) -> None:
-            bar.update(task, completed=share, description=doing[:60])
-
-        yield told

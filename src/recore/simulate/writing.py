@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -54,10 +55,7 @@ class Simulated:
                 progress(number / len(self.records), f"writing {name}")
             written.append(_write_table(folder / f"{name}.{file_format}", table))
         written += [_write_table(folder / f"{name}.csv", table) for name, table in self.tables.items()]
-        path = folder / "truth.json"
-        text = json.dumps(self.truth, ensure_ascii=False, indent=1, allow_nan=False)
-        write_bytes(path, f"{text}\n".encode())
-        return [*written, path]
+        return [*written, write_truth(folder, self.truth)]
 
 
 def filled(kind: type[T], given: Mapping[str, str]) -> T:
@@ -88,6 +86,52 @@ def filled(kind: type[T], given: Mapping[str, str]) -> T:
             said = error.errors()[0]["msg"]
             raise BadInput(f"{text!r}", where=name, right=f"{said[:1].lower()}{said[1:]}") from None
     return kind(**values)
+
+
+def write_truth(folder: Path, truth: Mapping[str, Any]) -> Path:
+    """Write truth.json."""
+    path = folder / "truth.json"
+    text = json.dumps(truth, ensure_ascii=False, indent=1, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
+    return path
+
+
+def write_parts(path: Path, parts: Iterator[pa.Table]) -> Path:
+    """Write a table that comes in parts: each becomes a row group of a Parquet file, or some lines of a CSV.
+
+    Parameters
+    ----------
+    path : .parquet or .csv
+    parts : one at least, all with the same columns
+    """
+    first = next(parts)
+    with replacing(path) as file:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            # times count up, all else repeats; dictionaries of times only cost
+            times = [
+                name
+                for name, kind in zip(first.schema.names, first.schema.types, strict=True)
+                if pa.types.is_timestamp(kind)
+            ]
+            settings: dict[str, Any] = {
+                "compression": "zstd",
+                "use_dictionary": [name for name in first.schema.names if name not in times],
+                "column_encoding": dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+            }
+            with pq.ParquetWriter(file, first.schema, **settings) as writer:
+                for part in chain([first], parts):
+                    if part.num_rows or part is first:
+                        writer.write_table(part, row_group_size=max(part.num_rows, 1))
+        else:
+            from pyarrow import csv
+
+            options = csv.WriteOptions(quoting_style="none")
+            with csv.CSVWriter(file, first.schema, write_options=options) as writer:
+                for part in chain([first], parts):
+                    writer.write_table(part)
+    return path
 
 
 def _write_table(path: Path, table: pa.Table) -> Path:
