@@ -44,7 +44,17 @@ def opened(folder: Path, cycles: pa.Table, pairs: pa.Table | None = None, **how:
 
 def test_a_cell_is_the_mean_weighted_by_time(tmp_path: Path) -> None:
     """20 MPa for half an hour and 30 MPa for a quarter of one: (20·2 + 30) / 3 = 23.33 MPa; idle 15 of 60 min."""
-    face = opened(tmp_path, table([(1, 1, 0.0, 0.5, 20.0), (1, 1, 0.5, 0.75, 30.0), (1, 1, 1.0, 3.0, 40.0), (1, 1, 20.0, 20.5, 30.0)]))
+    face = opened(
+        tmp_path,
+        table(
+            [
+                (1, 1, 0.0, 0.5, 20.0),
+                (1, 1, 0.5, 0.75, 30.0),
+                (1, 1, 1.0, 3.0, 40.0),
+                (1, 1, 20.0, 20.5, 30.0),
+            ]
+        ),
+    )
     tile = face.tiles.tile("twap_mpa", window=(BEGIN // 1000, BEGIN // 1000 + 3 * 3_600_000), most=(10, 3))
     assert tile.step == 3_600_000
     assert tile.values[0].tolist() == pytest.approx([70 / 3, 40.0, 40.0], abs=1e-4)

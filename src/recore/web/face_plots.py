@@ -186,7 +186,7 @@ def record_svg(
     parts = [p for _, p in record.values()] or [np.array([0.0, 1.0])]
     known = np.concatenate([*parts, np.array([level.value for level in levels])])
     known = known[np.isfinite(known)]
-    low, high = min(float(known.min()), 0.0), float(known.max()) * 1.06 + 0.5
+    low, high = min(float(known.min()), 0.0), float(known.max()) * 1.1 + 0.5
     begin, end = window
     wide, bottom = width - LEFT - RIGHT, drawing.height - BOTTOM
     axis = [
@@ -204,6 +204,7 @@ def record_svg(
     ink = THEMES[theme]["ink"]
     taken: list[float] = []
     for point in sorted(points, key=lambda one: one.at):
+        below = point.text == "reseated"
         if begin <= point.at <= end and np.isfinite(point.value):
             px = LEFT + (point.at - begin) / (end - begin) * wide
             py = bottom - (point.value - low) / (high - low) * (bottom - TOP)
@@ -212,10 +213,15 @@ def record_svg(
                 f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="none" stroke="{ink}" stroke-width="1.6"/>'
             )
             # letters that would lie on each other are stacked
-            lift = sum(1 for other in taken if abs(other - px) < 12)
-            taken.append(px)
+            lift = 0 if below else sum(1 for other in taken if abs(other - px) < 12)
+            taken += [] if below else [px]
             drawing.text(
-                px, max(py - 8 - 12 * lift, 11), point.letter, colour=colour, anchor="middle", halo=True
+                px,
+                py + 17 if below else max(py - 8 - 12 * lift, 11),
+                point.letter,
+                colour=colour,
+                anchor="middle",
+                halo=True,
             )
     return drawing.svg()
 
