@@ -10,6 +10,7 @@ import struct
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import face_tables
@@ -20,6 +21,7 @@ import pytest
 from face_workspace import evidence_of, parquet, put_face, save
 from page_tools import send, words
 
+from recore.errors import BadInput
 from recore.fleet.state import FILE, LegState, write_state
 from recore.quantity import Quantity
 from recore.web.app import create_app
@@ -115,6 +117,29 @@ def test_a_window_is_cut_and_zoomed(client: httpx.Client, face: str) -> None:
     after = html.unescape(re.search(r'data-step="after" href="([^"]+)"', page)[1])  # type: ignore[index]
     assert "from=2026-03-01T12%3A00&to=2026-03-01T18%3A00" in after
     assert client.get(after).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "ends"),
+    [
+        ("measure=imbalance&range=physical", ("0", "1")),
+        ("measure=twap_mpa&range=physical", ("0", "40")),
+        ("measure=twap_mpa&range=physical&as=share", ("0", "1")),
+        ("measure=attempts&palette=bands&range=full", ("1", "2")),
+        ("measure=adequate&range=full&first=9&last=3&from=2026-03-02&to=2026-03-01", ("0", "1")),
+        ("measure=low_s&palette=signed", None),
+    ],
+    ids=["share", "pressure", "of-yield", "no-bands", "turned", "middle"],
+)
+def test_the_legend_tells_the_scale(
+    client: httpx.Client, face: str, query: str, ends: tuple[str, str] | None
+) -> None:
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", client.get(f"{face}/legend.svg?{query}").text)
+    if ends is not None:
+        assert (texts[0], texts[2]) == ends
+    else:
+        _, cells = tile(client, f"{face}/tile.json?{query}")
+        assert np.nanmin(cells) < float(texts[0]) < float(texts[1]) < float(texts[2]) < np.nanmax(cells)
 
 
 def test_the_picture_is_an_indexed_png_of_the_cells(client: httpx.Client, face: str) -> None:
@@ -338,7 +363,7 @@ support = 1
 
 
 def test_a_plan_shows_why_and_runs_again_under_another_budget(
-    client: httpx.Client, workspace: Workspace
+    client: httpx.Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = evidence_of(workspace, CASE.encode(), "case.toml")
     table = pa.table(
@@ -359,6 +384,24 @@ def test_a_plan_shows_why_and_runs_again_under_another_budget(
         answer = send(client, f"/faces/plans/{key}", f"/faces/plans/{key}", {"percent": percent})
         assert answer.status_code == 422
     assert client.post(f"/faces/plans/{key}", data={"percent": "50"}).status_code == 403
+    asked: list[tuple[Any, ...]] = []
+
+    def submit(*given: Any) -> Any:
+        asked.append(given)
+        if len(asked) > 1:
+            raise BadInput("no hours", right="state them")
+        return SimpleNamespace(ended=True, error=None, result={"finding": key}, id=1)
+
+    monkeypatch.setattr(workspace, "submit_run", submit)
+    answer = send(client, f"/faces/plans/{key}", f"/faces/plans/{key}", {"percent": "150"})
+    assert answer.url.path == f"/faces/plans/{key}"
+    method, (sha256,), _ = asked[0]
+    assert method == "support.plan"
+    assert workspace.evidence.get(sha256).name == "case-150-percent.toml"
+    assert b"[1500.00, 750.00]" in workspace.evidence.open(sha256).path.read_bytes()
+    answer = send(client, f"/faces/plans/{key}", f"/faces/plans/{key}", {"percent": "75"})
+    assert answer.status_code == 422
+    assert "no hours" in words(answer)
 
 
 def test_only_the_budget_of_a_case_is_changed() -> None:
@@ -366,8 +409,6 @@ def test_only_the_budget_of_a_case_is_changed() -> None:
     assert [str(b) for b in read_plan(changed)["budget"]] == ["1500.00", "750.00"]
     assert changed.startswith("# a case")
     assert changed.endswith(CASE.partition("500]")[2])
-    from recore.errors import BadInput
-
     for wrong in (
         "[plan]\n",
         "[plan",
