@@ -188,14 +188,16 @@ class FaceMap {
     const up = (event) => {
       const two = fingers.size === 2 ? [...fingers.values()] : null;
       fingers.delete(event.pointerId);
-      if (two) {
+      if (event.type === "pointercancel") { // the page scrolls
+        this.begun = null;
+      } else if (two) {
         const now = Math.abs(two[0].clientX - two[1].clientX) || 1;
         if (Math.abs(now - apart) > 20) this.zoom(Math.max(Math.min(apart / now, 4), 0.25));
         this.begun = null;
       } else if (this.dragged && Math.abs(this.dragged[0] - this.dragged[1]) > 1) {
         const [a, b] = this.dragged.sort((x, y) => x - y), { first, step } = this.tile;
         this.span(first + a * step, first + (b + 1) * step);
-      } else if (event.type === "pointerup" && this.begun) { this.at = this.cellAt(event) ?? this.at; this.draw(); this.open(); }
+      } else if (this.begun) { this.at = this.cellAt(event) ?? this.at; this.draw(); this.open(); }
       this.dragged = null;
       this.begun = null;
       this.draw();
