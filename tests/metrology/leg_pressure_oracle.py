@@ -70,7 +70,9 @@ def one_cycle(t, p, yield_mpa):
     for m in range(1, len(p)):
         step = min(t[m] - t[m - 1], 10)
         falling = round(100 * (p[m - 1] - p[m])) * 200 >= round(100 * p[m - 1]) * step
-        if m in backs or (not falling and (round(100 * p[m]) * 5 >= round(100 * p[j]) * 3 or t[m] - t[j] > 180)):
+        if m in backs or (
+            not falling and (round(100 * p[m]) * 5 >= round(100 * p[j]) * 3 or t[m] - t[j] > 180)
+        ):
             j = m
     span = t[-1] - t[0]
     valve = openings(t, p, j, yield_mpa)

@@ -5,6 +5,6 @@ Importing this room imports no numerics; NumPy and Arrow come with the first tab
 
 from recore.evidence.file import EvidenceFile, open_file
 from recore.evidence.store import Store
-from recore.evidence.table import Part, Table
+from recore.evidence.table import Part, Table, Unread
 
-__all__ = ["EvidenceFile", "Part", "Store", "Table", "open_file"]
+__all__ = ["EvidenceFile", "Part", "Store", "Table", "Unread", "open_file"]

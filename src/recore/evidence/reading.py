@@ -14,7 +14,7 @@ from recore.evidence import formats
 from recore.evidence.array_fields import array_fields, array_of, filled, kind_of_array, unaliased
 from recore.evidence.column import units_of
 from recore.evidence.file import EvidenceFile
-from recore.evidence.table import Table
+from recore.evidence.table import Table, Unread
 from recore.method import Evidence, Unit
 
 _MAX_LOADED = 2**30
@@ -23,7 +23,16 @@ _TABULAR = formats.SIGNALS | {formats.CSV, formats.TSV, formats.PARQUET}
 
 
 def read(file: EvidenceFile, kind: Any) -> Any:
-    """The content of a file as `kind`; see `EvidenceFile.read`."""
+    """The content of a file as `kind`; see `EvidenceFile.read`.
+
+    Where `kind` is a union with `Unread`, a file that cannot be read is no error but an `Unread`.
+    """
+    members = [member for member in _members(kind) if member is not Unread]
+    if len(members) < len(_members(kind)):
+        try:
+            return read(file, typing.Union[tuple(members)])  # noqa: UP007
+        except BadInput as error:
+            return Unread(file.name, str(error))
     kind, unit = _plain(kind, file)
     if kind is Any:
         return _by_media_type(file)
@@ -79,6 +88,12 @@ def _said(problem: Any) -> str:
     return f"field {field!r} = {problem['input']!r:.80}: {text}" if field else text
 
 
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The types of a union."""
+    kind = unaliased(kind)
+    return typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
+
+
 def _plain(kind: Any, file: EvidenceFile) -> tuple[Any, str | None]:
     """The annotation without `Annotated` and `| None`, and its unit; of several types, one that suits."""
     kind = unaliased(kind)
@@ -87,8 +102,8 @@ def _plain(kind: Any, file: EvidenceFile) -> tuple[Any, str | None]:
         return plain, next((m.name for m in kind.__metadata__ if isinstance(m, Unit)), inner)
     if kind is None or kind is object or isinstance(kind, typing.TypeVar):
         return Any, None
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(kind) if member is not types.NoneType]
+    if _members(kind):
+        members = [member for member in _members(kind) if member is not types.NoneType]
         tabular = file.media_type in _TABULAR
         suited = [m for m in members if (m is Table or hasattr(m, "from_table")) == tabular]
         return _plain((suited or members)[0], file)

@@ -248,6 +248,17 @@ class Table:
         return np.concatenate(chunks)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A file that could not be read, where a method goes on without it: an input annotated `Table | Unread`.
+
+    Its digest stands among the evidence all the same.
+    """
+
+    name: str
+    reason: str
+
+
 def _no_rows(name: str) -> BadInput:
     return BadInput("the table has no rows", where=name, right="at least one row of values is wanted")
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from recore.errors import BadInput
-from recore.evidence import Table
+from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import Log, read_log
+from recore.metrology.leg_pressure.log import Log, ZeroLimits, read_log
+from recore.metrology.leg_pressure.quality import files_table, flags, report
 from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
 from recore.quantity import Quantity
 
@@ -38,7 +39,9 @@ class LegCycles:
     """Complete load cycles of all legs of a log.
 
     `cycles` and `yield_events` count; `twap_mean` is the mean of the cycles' time-weighted average
-    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle.
+    pressures; `incomplete_cycles` were left out; `table` has one row per complete cycle. `quality` has one row
+    per finding about a leg's record (support, leg, kind, from, to, count, value_mpa, text), `files` one per
+    file: name, rows read, whether all of it could be read, and why not.
     """
 
     cycles: Annotated[Quantity, Unit("1")]
@@ -52,16 +55,20 @@ class LegCycles:
     support_cycles: Annotated[pa.Table, Artifact("support_cycles.parquet")]
     thresholds: Thresholds
     flags: tuple[Note, ...]
+    quality: Annotated[pa.Table, Artifact("quality.parquet")]
+    files: Annotated[pa.Table, Artifact("files.csv")]
 
 
 @method("support.cycles", version=2, reproducible={"twap_mean": Tolerance(relative=1e-9)})
 def support_cycles(
-    *logs: Table,
+    *logs: Table | Unread,
     set_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 5.0,
     release_threshold_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 3.0,
     yield_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=200)] = 40.0,
     gap_limit_s: Annotated[float, Unit("s"), Field(gt=0, le=86400)] = 300.0,
     sensor_uncertainty_mpa: Annotated[float | None, Unit("MPa"), Field(ge=0, le=100)] = None,
+    zero_offset_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 0.8,
+    back_pressure_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=20)] = 3.0,
     rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     executor: Executor = _INLINE,
 ) -> LegCycles:
@@ -69,14 +76,18 @@ def support_cycles(
 
     Parameters
     ----------
-    logs : one or more tables with columns ts (UTC), support, leg, pressure_mpa (or another unit of
-        pressure); in any order together one log
+    logs : one or more tables, in any order together one log, told apart by their columns. Long: ts (UTC),
+        support, leg, pressure_mpa (or another unit of pressure). Wide: ts, support, leg1_mpa, leg2_mpa, …; an
+        empty cell is no sample of that leg. A file that cannot be read is flagged, the others count
     set_threshold_mpa : pressure at which a leg counts as set, MPa
     release_threshold_mpa : pressure below which it counts as released, MPa
     yield_mpa : opening pressure of the yield valve, MPa
     gap_limit_s : longest time between two samples that is not flagged, s
     sensor_uncertainty_mpa : expanded uncertainty (k = 2) of the transducers, MPa; without it only
         their resolution and noise are known, from the record itself
+    zero_offset_mpa : smallest zero offset of a transducer that is taken out, MPa
+    back_pressure_mpa : highest pressure of a released leg; where less than three legs are there to compare,
+        only what lies beyond it is an offset, MPa
     executor : where the parts of the log are read; the finding does not depend on it
 
     Returns
@@ -109,9 +120,26 @@ def support_cycles(
     `leak_rates`). Empty, and flagged, where the quiet part is too short to tell.
 
     Pressures are compared with 1e-5 MPa to spare, so that single and double precision give the same cycles.
-    Samples without a number or with a date before 1971 or after 2100 are left out, repeated ones count once.
+    Samples without a finite number are left out, repeated ones count once.
     A negative sample in a set cycle is left out if the leg is not released within 3 s, and otherwise taken
     for a release seen with a zero drift. Records of legs whose samples overlap or run backwards are sorted.
+
+    *Event-driven*: a leg whose steps in time are uneven (2 % of them four times as long or as short as the one
+    before) and of very different lengths (quantiles 0.05 and 0.95 apart eightfold) is logged on change. Its
+    values hold until the next telegram. A silence of more than three heartbeats is a gap; without a heartbeat
+    a value holds for ever. Legs are judged on all their samples, so it does not matter how the log is cut.
+
+    *Clock*: a time before 1971 or after 2100, or further from the bulk of the log than a week and than that
+    lasts while less than 10 % of the rows lie there, is wrong. A stretch of wrong times between right ones in
+    the order of the file is put back where its spacing, or the number of its rows, fits the hole; others are
+    left out. *Unit*: no leg holds 100 MPa; readings above it are in bar where a tenth of them is a pressure of
+    a set leg, and are left out otherwise.
+
+    *Offset*: the median over some releases of the lowest pressure, less that of all legs, is the zero offset of
+    a transducer. It is taken out where it exceeds `zero_offset_mpa` and four times the scatter between the
+    legs, before the thresholds apply, and may change in time. *Stuck*: one value for 5 min while another leg of
+    the support is released and set again, or, of readings that otherwise wander, for more than half an hour
+    in a set leg. No cycle that touches such a stretch is complete.
 
     Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
 
@@ -133,12 +161,13 @@ def support_cycles(
     if not logs:
         raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
     limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
-    log = read_log(logs, limits, executor)
+    log = read_log(logs, limits, executor, ZeroLimits(zero_offset_mpa, back_pressure_mpa))
     table = cycle_table(log)
     supports = support_table(table, rated_setting_mpa)
     records = log.legs.values()
     partial = sum(record.counted("partial") + record.running for record in records)
-    flags = _flags(log, gap_limit_s, partial)
+    found = report(log, gap_limit_s)
+    notes = flags(log, found, gap_limit_s, partial)
     mean = None
     if table.num_rows:
         mean = Quantity(
@@ -147,7 +176,7 @@ def support_cycles(
             _uncertainty(log, sensor_uncertainty_mpa),
         )
         if sensor_uncertainty_mpa is None:
-            flags.append(
+            notes.append(
                 Note(
                     "uncertainty-from-record",
                     "the uncertainty holds the resolution and noise of the record only, not the "
@@ -165,7 +194,9 @@ def support_cycles(
         yields=yield_table(log),
         support_cycles=supports,
         thresholds=Thresholds(set_threshold_mpa, release_threshold_mpa, yield_mpa),
-        flags=tuple(flags),
+        flags=tuple(notes),
+        quality=found.table(),
+        files=files_table(log),
     )
 
 
@@ -190,76 +221,6 @@ def _uncertainty(log: Log, sensor_mpa: float | None) -> float | None:
     noise = math.sqrt(math.pi) / 2 * math.fsum(cycles["wander"]) / steps if steps else 0.0
     random = noise**2 / int(cycles["samples"].sum())
     return math.sqrt((sensor_mpa or 0.0) ** 2 + 4 * ((grain or 0.0) ** 2 / 12 + random))
-
-
-def _flags(log: Log, gap_limit_s: float, partial: int) -> list[Note]:
-    """What a reader must know about the record."""
-
-    def total(name: str) -> int:
-        return sum(record.counted(name) for record in log.legs.values())
-
-    cycles = [record.cycles for record in log.legs.values()]
-    complete = sum(map(len, cycles))
-    outside = sum(record.outside for record in log.legs.values())
-    bridged = sum(int(np.count_nonzero(rows["gaps"])) for rows in cycles)
-    conflicts = sum(record.conflicts for record in log.legs.values())
-    faults, dropouts = log.faults, total("dropouts")
-    flags: list[Note] = []
-
-    def flag(code: str, count: int, text: str) -> None:
-        if count:
-            flags.append(Note(code, text))
-
-    flag(
-        "no-cycles",
-        not complete,
-        "no leg has a complete cycle, from a rise through the set threshold to a release",
-    )
-    flag(
-        "incomplete",
-        partial,
-        f"{partial} cycle(s) under way at the beginning or end of the record are left out",
-    )
-    flag(
-        "yield-outside",
-        outside,
-        f"{outside} further yield event(s) in incomplete cycles are not counted",
-    )
-    flag(
-        "gap",
-        total("gaps"),
-        f"{total('gaps')} gap(s) longer than {gap_limit_s:g} s; {bridged} complete cycle(s) run over one",
-    )
-    flag(
-        "duplicate",
-        total("repeats") + conflicts,
-        f"{total('repeats')} repeated sample(s) count once; {conflicts} other(s) contradict one of the "
-        "same time and are left out",
-    )
-    flag(
-        "order",
-        len(log.disordered),
-        f"time runs backwards within a file on {len(log.disordered)} leg(s); their samples were sorted",
-    )
-    silent = sum(int(np.count_nonzero(np.isnan(rows["leak"]))) for rows in cycles)
-    flag(
-        "leak-not-told",
-        silent,
-        f"{silent} of {complete} complete cycle(s) have no leak: their quiet part is too short or too noisy",
-    )
-    flag("clock", faults.clock, f"{faults.clock} sample(s) dated before 1971 or after 2100 are left out")
-    flag("nan", faults.nan, f"{faults.nan} sample(s) without a pressure are left out")
-    flag(
-        "negative",
-        faults.negative,
-        f"{faults.negative} negative pressure(s); {dropouts} single one(s) in set cycles are left out",
-    )
-    flag(
-        "unit",
-        faults.implausible,
-        f"{faults.implausible} sample(s) above 100 MPa: is the column in another unit?",
-    )
-    return flags
 
 
 @support_cycles.plot

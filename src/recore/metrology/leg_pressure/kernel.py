@@ -127,7 +127,18 @@ def interpreted(  # type: ignore[no-untyped-def]
     fields = _loaded(state[0])
     written: list[int] = [0, 0, 0]
     i, why = advance(
-        ts[first:].tolist(), p[first:].tolist(), tick, 0, flush, [fields], rows, events, runs, written, tuple(limits), law
+        ts[first:].tolist(),
+        p[first:].tolist(),
+        tick,
+        0,
+        flush,
+        [fields],
+        rows,
+        events,
+        runs,
+        written,
+        tuple(limits),
+        law,
     )
     _stored(fields, state[0])
     count[:] = written
@@ -172,4 +183,3 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     signature = tuple(typeof(value) for value in given)
     kernel: Callable[..., tuple[int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
     return kernel
-

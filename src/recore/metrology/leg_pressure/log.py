@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recore.errors import BadInput
+from recore.evidence.table import Unread
 from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure.clock import Window, bulk
 from recore.metrology.leg_pressure.kernel import Limits
+from recore.metrology.leg_pressure.layout import layout
 from recore.metrology.leg_pressure.records import cycles_of, event_driven, runs_of, yields_of
-from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, one_each, stretches
+from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, stretches
+from recore.metrology.leg_pressure.second_look import Look, Piece, put_right, read, zero
 from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
+from recore.metrology.leg_pressure.stuck import Stuck, stuck
+from recore.metrology.leg_pressure.zero import Reference, pieces, reference
 
 if TYPE_CHECKING:
-    from recore.evidence import Table
-    from recore.evidence.table import Part, Source
+    from recore.evidence.table import Part, Source, Table
+
+    _Task = tuple[int, list[Part]]  # number of the table, and consecutive parts of it
 
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
+# readings that change by less from sample to sample, on average, are still
+STILL_MPA = 0.02
+# a leg with less than this share of its twin's cycles may not come below the thresholds
+FEW_SHARE = 0.8
 # rows of a task on the executor, at least and at most
 TASK_ROWS = 2**18, 2**22
 # samples without a release that are kept raw before a stretch is taken for the beginning of the record
 LONG_HEAD = 2**20
 _IN_FLIGHT = 16
+_LISTED = 8
 _FINISHED_AT_ONCE = 2**16
 
 
@@ -37,6 +51,7 @@ class Survey:
 
     legs: dict[Leg, LegPart] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
+    unread: list[str] = field(default_factory=list)  # why some of it could not be read
 
 
 def survey(parts: Sequence[Part], limits: Limits, small: bool) -> Survey:
@@ -44,18 +59,27 @@ def survey(parts: Sequence[Part], limits: Limits, small: bool) -> Survey:
     found = Survey()
     reader = Reader(limits, small=small)
     for part in parts:
-        for leg, ts, p, tick, rows in stretches(part, found.faults):
-            found.legs.setdefault(leg, LegPart()).read(reader, ts, p, tick, rows)
+        try:
+            for leg, ts, p, tick, rows in stretches(part, found.faults):
+                found.legs.setdefault(leg, LegPart()).read(reader, ts, p, tick, rows)
+        except BadInput as error:  # what was read before it counts
+            found.unread.append(str(error))
     return found
 
 
-def rows_of(parts: Sequence[Part], wanted: frozenset[Leg]) -> dict[Leg, list[tuple[Times, Pressures]]]:
-    """All usable rows of some legs in some parts, in the order of the file."""
+def rows_of(
+    parts: Sequence[Part], wanted: frozenset[Leg], undated: bool = False
+) -> dict[Leg, list[tuple[Times, Pressures]]]:
+    """All usable rows of some legs in some parts, in the order of the file: times in µs, pressures in MPa.
+
+    With `undated` also those whose time is impossible. What cannot be read is left out, as in `survey`.
+    """
     found: dict[Leg, list[tuple[Times, Pressures]]] = {}
     for part in parts:
-        for leg, ts, p, tick, _ in stretches(part, Faults()):
-            if leg in wanted:
-                found.setdefault(leg, []).append((ts * tick, p.astype(np.float64)))
+        with suppress(BadInput):
+            for leg, ts, p, tick, _ in stretches(part, Faults(), undated=undated):
+                if leg in wanted:
+                    found.setdefault(leg, []).append((ts * tick, p.astype(np.float64)))
     return found
 
 
@@ -81,6 +105,23 @@ class LegRecord:
         return int(self.state[name][0])
 
     @property
+    def level(self) -> float:
+        """Median pressure while released, MPa; NaN where it is not known."""
+        return float(np.median(self.lows)) if len(self.lows) else math.nan
+
+    @property
+    def lows(self) -> NDArray[np.float64]:
+        """Lowest pressures of the releases, MPa."""
+        low: NDArray[np.float64] = self.cycles["low"]
+        return low[np.isfinite(low)]
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the readings of a set leg wander from sample to sample."""
+        steps = int(self.cycles["steps"].sum())
+        return bool(steps and self.cycles["wander"].sum() > STILL_MPA * steps)
+
+    @property
     def running(self) -> int:
         """1 where the record ends in the middle of a cycle."""
         return int(self.state["phase"][0] >= kernel.SET)
@@ -92,12 +133,70 @@ class LegRecord:
 
 
 @dataclass
+class FileRead:
+    """What became of one file: rows that were read, and why not all of them."""
+
+    name: str
+    rows: int = 0
+    reason: str = ""
+
+    def say(self, reasons: Sequence[str]) -> None:
+        self.reason = "; ".join(filter(None, (self.reason, *reasons)))
+
+
+class ZeroLimits(NamedTuple):
+    """Smallest offset that is taken out, and highest back pressure of a released leg, MPa."""
+
+    offset_mpa: float
+    back_mpa: float
+
+
+@dataclass
 class Log:
     """All legs of a log, in the order of support and leg."""
 
     legs: dict[Leg, LegRecord]
     faults: Faults
     disordered: list[Leg]
+    files: list[FileRead]
+    window: Window  # first and last credible time, µs
+    looks: dict[Leg, Look] = field(default_factory=dict)  # legs that were put right
+    stuck: dict[Leg, list[Stuck]] = field(default_factory=dict)
+    masked: int = 0  # cycles left out because they touch a stuck stretch
+
+    def spans(self, leg: Leg) -> Times:
+        """First and last time [µs] and rows of each stretch of a leg's record without a silence."""
+        return self.looks[leg].spans if leg in self.looks else self.faults.legs[leg].spans
+
+    def suspect(self, leg: Leg, disorder: Any) -> bool:
+        """Whether the rows of a leg must be looked at together before they are read."""
+        trace = self.faults.legs[leg]
+        spans = trace.spans
+        stray = len(spans) and (spans[0, 0] < self.window[0] or spans[-1, 1] > self.window[1])
+        return bool(disorder or stray or trace.faults.keys() & {"clock", "unit"} or trace.perhaps_uneven)
+
+    def usual_step(self, leg: Leg) -> int:
+        """Mean time between the samples of a leg outside of its silences, µs."""
+        spans = self.spans(leg)
+        return int((spans[:, 1] - spans[:, 0]).sum() // max(int((spans[:, 2] - 1).sum()), 1))
+
+    @property
+    def live_on_change(self) -> set[Leg]:
+        """Legs that report only what changes, and may be still for long."""
+        return {leg for leg, look in self.looks.items() if look.events}
+
+    def off_zero(self, normal: Reference) -> list[Leg]:
+        """Legs whose released level is not that of the others, or that have too few releases."""
+        counts = {leg: len(record.cycles) for leg, record in self.legs.items()}
+        usual = float(np.median(list(counts.values())))
+        found = []
+        for leg, record in self.legs.items():
+            twins = [count for other, count in counts.items() if other[0] == leg[0] and other != leg]
+            few = counts[leg] < FEW_SHARE * max(twins, default=usual) or not counts[leg]
+            changes = len(pieces(record.lows, normal.least)) > 1
+            if few or changes or abs(record.level - normal.level) > normal.least:
+                found.append(leg)
+        return sorted(found)
 
 
 @dataclass
@@ -190,14 +289,18 @@ def _finished(records: Sequence[LegRecord]) -> None:
         record.cycles = piece
 
 
-def read_log(tables: Sequence[Table], limits: Limits, executor: Executor) -> Log:
+def read_log(tables: Sequence[Table | Unread], limits: Limits, executor: Executor, zeros: ZeroLimits) -> Log:
     """Read several tables as one log, with memory bounded by the parts in flight and the cycles found.
 
     Raises
     ------
     BadInput : nothing usable, or a leg so far out of order that it would have to be sorted in memory
     """
-    tasks = _tasks(_by_time(tables))
+    files = [
+        FileRead(table.name, reason=table.reason if isinstance(table, Unread) else "") for table in tables
+    ]
+    readable = _readable(tables, files)
+    tasks = _tasks(_by_time(readable))
     small = sum(part.rows or 0 for _, parts in tasks for part in parts) < SMALL_LOG
     reader = Reader(limits, small=small)
     faults = Faults()
@@ -205,64 +308,151 @@ def read_log(tables: Sequence[Table], limits: Limits, executor: Executor) -> Log
     surveys = _each(executor, survey, [(parts, limits, small) for _, parts in tasks])
     for (table, parts), found in zip(tasks, surveys, strict=True):
         faults.add(found.faults)
+        files[table].rows += found.faults.rows
+        files[table].say(found.unread)
         for leg, leg_part in found.legs.items():
             accounts.setdefault(leg, _Account()).add(reader, leg_part, parts[0], table)
-    if faults.infinite:
-        raise BadInput(
-            f"{faults.infinite} infinite value(s) in column 'pressure_mpa'",
-            where=", ".join(table.name for table in tables),
-            right="finite pressures are wanted; leave the cell empty where nothing was read",
-        )
     if not accounts:
-        raise BadInput(
-            f"none of the {faults.rows} rows can be used ({faults.nan} without a pressure, "
-            f"{faults.clock} with an impossible time)",
-            where=", ".join(table.name for table in tables),
-            right="rows of ts, support, leg and pressure_mpa are wanted",
+        raise _nothing(files, faults)
+    log = Log({}, faults, [], files, bulk(trace.spans for trace in faults.legs.values()))
+    _first_records(log, accounts, reader, tasks, executor)
+    _second_records(log, accounts, reader, tasks, executor, zeros)
+    _stuck_records(log, limits)
+    log.disordered = sorted(leg for leg, account in accounts.items() if account.disorder)
+    log.legs = dict(sorted(log.legs.items()))
+    return log
+
+
+def _nothing(files: Sequence[FileRead], faults: Faults) -> BadInput:
+    unread = [file for file in files if file.reason]
+    if unread and not faults.rows:
+        return BadInput(
+            "; ".join(file.reason for file in unread[:_LISTED])
+            + (f"; and {len(unread) - _LISTED} more" if len(unread) > _LISTED else "")
         )
-    legs: dict[Leg, LegRecord] = {}
-    untidy: list[Leg] = []
+    return BadInput(
+        f"none of the {faults.rows} rows can be used ({faults.total('nan')} without a pressure, "
+        f"{faults.total('clock')} with an impossible time)",
+        where=", ".join(file.name for file in files),
+        right="rows of ts, support, leg and pressure_mpa are wanted",
+    )
+
+
+def _readable(tables: Sequence[Table | Unread], files: Sequence[FileRead]) -> dict[int, list[Part]]:
+    """Parts of each table that can be opened; of the others `files` says why not."""
+    found = {}
+    for number, table in enumerate(tables):
+        if isinstance(table, Unread):
+            continue
+        try:
+            layout(table.source)
+            found[number] = table.parts()
+        except BadInput as error:
+            files[number].say([str(error)])
+    return found
+
+
+def _by_time(tables: dict[int, list[Part]]) -> dict[int, list[Part]]:
+    """Tables in the order of their first row, so that most stretches join as they come."""
+    if len(tables) < 2:
+        return tables
+
+    def first(number: int) -> int:
+        part = tables[number][0]
+        ts = layout(part.source).ts
+        try:
+            return int(numbers(next(part.batches([ts], {ts: "time"}, rows=1)).column(0))[0])
+        except (BadInput, StopIteration):  # the survey will say what is wrong
+            return kernel.NEVER
+
+    return dict(sorted(tables.items(), key=lambda item: first(item[0])))
+
+
+def _first_records(
+    log: Log, accounts: dict[Leg, _Account], reader: Reader, tasks: Sequence[_Task], executor: Executor
+) -> None:
+    """Records of all legs; those that must be put right or sorted are read once more."""
+    again: list[Leg] = []
     fresh: list[LegRecord] = []
     for leg, account in sorted(accounts.items()):
-        record = None if account.untidy else account.record(reader)
+        again_here = account.untidy or (account.rows <= SORTABLE_ROWS and log.suspect(leg, account.disorder))
+        record = None if again_here else account.record(reader)
         account.segments.clear()
         if record is None:
-            untidy.append(leg)
+            again.append(leg)
         else:
-            legs[leg] = record
+            log.legs[leg] = record
             fresh.append(record)
             if sum(len(r.cycles) for r in fresh) > _FINISHED_AT_ONCE:
                 _finished(fresh)
                 fresh = []
-    for group in _sortable(untidy, accounts):
-        sorted_legs = _sorted_legs(group, [parts for _, parts in tasks], reader, executor)
-        legs.update(sorted_legs)
-        fresh += sorted_legs.values()
+    for group in _sortable(again, accounts):
+        for leg, rows in _gathered(group, tasks, executor):
+            ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
+            fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
     if fresh:
         _finished(fresh)
-    disordered = sorted(leg for leg, account in accounts.items() if account.disorder)
-    return Log(dict(sorted(legs.items())), faults, disordered)
 
 
-def _by_time(tables: Sequence[Table]) -> list[Table]:
-    """Tables in the order of their first row, so that most stretches join as they come."""
-    if len(tables) < 2:
-        return list(tables)
+def _second_records(
+    log: Log,
+    accounts: dict[Leg, _Account],
+    reader: Reader,
+    tasks: Sequence[_Task],
+    executor: Executor,
+    zeros: ZeroLimits,
+) -> None:
+    """Records of legs whose zero is off, without the offset."""
+    levels = {leg: record.level for leg, record in log.legs.items()}
+    normal = reference(list(levels.values()), zeros.offset_mpa, zeros.back_mpa)
+    fresh: list[LegRecord] = []
+    suspects = [leg for leg in log.off_zero(normal) if accounts[leg].rows <= SORTABLE_ROWS]
+    for group in _sortable(suspects, accounts):
+        for leg, rows in _gathered(group, tasks, executor):
+            ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
+            p = zero(ts, p, look, normal)
+            if any(found.offset for found in look.zeros):
+                fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
+    if fresh:
+        _finished(fresh)
 
-    def first(table: Table) -> int:
-        batch = next(table.batches(["ts"], {"ts": "time"}, rows=1))
-        return int(numbers(batch.column(0))[0])
 
-    return sorted(tables, key=first)
+def _stuck_records(log: Log, limits: Limits) -> None:
+    """Leave out the cycles that a stuck transducer showed, or hid."""
+    usual = {leg: log.usual_step(leg) for leg in log.legs}
+    log.stuck = stuck(
+        # two equal samples with a gap between are no run
+        {
+            leg: runs[2 * runs["samples"] * usual[leg] > runs["end"] - runs["start"]]
+            for leg, runs in ((leg, record.runs) for leg, record in log.legs.items())
+        },
+        {leg: record.cycles for leg, record in log.legs.items()},
+        {leg for leg, record in log.legs.items() if leg not in log.live_on_change and record.noisy},
+        limits.release_p,
+    )
+    for leg, stretches_ in log.stuck.items():
+        record = log.legs[leg]
+        after = 2 * usual[leg]  # the sample that follows a stuck one may be anywhere in a cycle
+        kept = np.ones(len(record.cycles), bool)
+        for found in stretches_:
+            kept &= (record.cycles["end"] < found.first) | (record.cycles["start"] > found.last + after)
+        log.masked += int(np.count_nonzero(~kept))
+        record.cycles = record.cycles[kept]
+        record.yields = record.yields[np.isin(record.yields["start"], record.cycles["start"])]
 
 
-def _tasks(tables: Sequence[Table]) -> list[tuple[int, list[Part]]]:
+def _looked(log: Log, leg: Leg, reader: Reader, whole: Segment, look: Look) -> LegRecord:
+    log.legs[leg] = _record(reader, whole, look.conflicts)
+    log.looks[leg] = look
+    return log.legs[leg]
+
+
+def _tasks(tables: dict[int, list[Part]]) -> list[_Task]:
     """Consecutive parts of each table, enough of them that a task is worth its overhead."""
-    listed = [table.parts() for table in tables]
-    total = sum(part.rows or 0 for parts in listed for part in parts)
+    total = sum(part.rows or 0 for parts in tables.values() for part in parts)
     wanted = min(max(total // 16, TASK_ROWS[0]), TASK_ROWS[1])
-    tasks: list[tuple[int, list[Part]]] = []
-    for number, parts in enumerate(listed):
+    tasks: list[_Task] = []
+    for number, parts in tables.items():
         group: list[Part] = []
         for part in parts:
             if group and sum(p.rows or 0 for p in group) >= wanted:
@@ -312,20 +502,14 @@ def _sortable(legs: Sequence[Leg], accounts: dict[Leg, _Account]) -> Iterator[fr
         yield frozenset(group)
 
 
-def _sorted_legs(
-    legs: frozenset[Leg], tasks: Sequence[list[Part]], reader: Reader, executor: Executor
-) -> dict[Leg, LegRecord]:
-    gathered: dict[Leg, list[tuple[Times, Pressures]]] = {leg: [] for leg in legs}
-    for found in _each(executor, rows_of, [(parts, legs) for parts in tasks]):
-        for leg, pieces in found.items():
-            gathered[leg] += pieces
-    records = {}
-    for leg in legs:
-        pieces = gathered.pop(leg)
-        ts, p = (np.concatenate(column) for column in zip(*pieces, strict=True))
-        ts, p, repeats, conflicts = one_each(ts, p)
-        whole = Segment(state=kernel.new_state())
-        reader.run(ts, kernel.quantised(p), 1, 0, whole)
-        records[leg] = _record(reader, whole, conflicts)
-        records[leg].state["repeats"] += repeats
-    return records
+def _gathered(
+    legs: frozenset[Leg], tasks: Sequence[_Task], executor: Executor
+) -> Iterator[tuple[Leg, list[Piece]]]:
+    """All rows of some legs, also those with impossible times, as they stand in the files."""
+    gathered: dict[Leg, list[Piece]] = {leg: [] for leg in legs}
+    found = _each(executor, rows_of, [(parts, legs, True) for _, parts in tasks])
+    for (table, _), rows in zip(tasks, found, strict=True):
+        for leg, found_rows in rows.items():
+            gathered[leg] += [(table, ts, p) for ts, p in found_rows]
+    for leg in sorted(legs):
+        yield leg, gathered.pop(leg)

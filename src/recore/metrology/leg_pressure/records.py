@@ -58,7 +58,9 @@ def yields_of(written: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
     return events
 
 
-def cycles_of(rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]) -> Any:
+def cycles_of(
+    rows: NDArray[Any], events: NDArray[Any], firsts: NDArray[np.int64], held: NDArray[np.bool_]
+) -> Any:
     """`RECORD`s of the cycles of several legs, one leg after the other.
 
     Parameters

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recore.metrology.leg_pressure.layout import layout
+from recore.metrology.leg_pressure.trace import EARLIEST_US, LATEST_US, Trace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,72 +21,103 @@ if TYPE_CHECKING:
 Leg = tuple[int, int]  # support, leg
 Times = NDArray[np.int64]
 Pressures = NDArray[np.floating[Any]]
+Stretch = tuple[Leg, Times, Pressures, int, Times | range]
 
-COLUMNS = ("ts", "support", "leg", "pressure_mpa")
-KINDS: dict[str, Any] = {"ts": "time", "support": "integer", "leg": "integer"}
-EARLIEST_US = int(np.datetime64("1971-01-01", "us").astype(np.int64))
-LATEST_US = int(np.datetime64("2101-01-01", "us").astype(np.int64))
 IMPLAUSIBLE_MPA = 100.0
 _TICK_US = {"s": 1_000_000, "ms": 1000, "us": 1}
 
 
 @dataclass
 class Faults:
-    """Rows that are flagged; all but `negative` and `implausible` are left out."""
+    """What was seen of each leg, and how many rows were read."""
 
     rows: int = 0
-    nan: int = 0
-    infinite: int = 0
-    clock: int = 0
-    negative: int = 0
-    implausible: int = 0
+    legs: dict[Leg, Trace] = field(default_factory=dict)
 
     def add(self, other: Faults) -> None:
         self.rows += other.rows
-        self.nan += other.nan
-        self.infinite += other.infinite
-        self.clock += other.clock
-        self.negative += other.negative
-        self.implausible += other.implausible
+        for leg, trace in other.legs.items():
+            if leg in self.legs:
+                self.legs[leg].add(trace)
+            else:
+                self.legs[leg] = trace
+
+    def of(self, leg: Leg) -> Trace:
+        """The trace of a leg."""
+        if leg not in self.legs:
+            self.legs[leg] = Trace()
+        return self.legs[leg]
+
+    def total(self, kind: str) -> int:
+        """Rows of one kind of fault."""
+        return sum(trace.faults[kind].count for trace in self.legs.values() if kind in trace.faults)
 
 
-def stretches(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range]]:
+def stretches(part: Part, faults: Faults, *, undated: bool = False) -> Iterator[Stretch]:
     """Usable rows leg by leg, batch after batch: times in ticks, pressures in MPa, µs per tick, and the
-    row numbers in the table."""
-    constants = part.constants(("support", "leg"), KINDS)
-    names = [name for name in COLUMNS if name not in constants]
-    kinds = {name: KINDS[name] for name in names if name in KINDS}
+    row numbers in the table.
+
+    Parameters
+    ----------
+    faults : told about all that was seen
+    undated : also rows with an impossible time
+    """
+    for leg, ts, p, tick, rows, spoilt in _by_leg(part, faults):
+        stretch = _usable(faults.of(leg), ts, p, tick, rows, spoilt, undated)
+        if len(stretch[0]):
+            yield (leg, stretch[0], stretch[1], tick, stretch[2])
+
+
+def _by_leg(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
+    """All rows leg by leg, and whether there may be pressures among them that are none."""
+    found = layout(part.source)
+    constants = part.constants(tuple(found.kinds)[1:], found.kinds)
+    keys = [name for name in tuple(found.kinds)[1:] if name not in constants]
+    names = [found.ts, *keys, *(name for _, name in found.pressures)]
+    kinds = {name: kind for name, kind in found.kinds.items() if name in names}
     row = part.first_row
     for batch in part.batches(names, kinds, check=False, stored=True):
-        columns = {name: numbers(batch.column(name)) for name in names}
-        ts, p = columns["ts"], columns["pressure_mpa"]
-        rows: Times | range = range(row, row + len(ts))
-        row += len(ts)
-        tick = _TICK_US[batch.column(names.index("ts")).type.unit]
-        good = _usable(ts, p, tick, faults)
-        if good is not None:
-            columns = {name: values[good] for name, values in columns.items()}
-            ts, p, rows = columns["ts"], columns["pressure_mpa"], np.asarray(rows)[good]
-        if not len(ts):
-            continue
-        if len(constants) == 2:
-            yield (constants["support"], constants["leg"]), ts, p, tick, rows
-            continue
-        keys = {name: columns.get(name, constants.get(name)) for name in ("support", "leg")}
-        support, leg = (np.broadcast_to(np.asarray(key, np.int64), ts.shape) for key in keys.values())
+        count = batch.num_rows
+        faults.rows += count
+        rows: Times | range = range(row, row + count)
+        row += count
+        ts = numbers(batch.column(0))
+        tick = _TICK_US[batch.column(0).type.unit]
+        columns = {name: numbers(batch.column(1 + k)) for k, name in enumerate(keys)}
+        support, leg = (
+            columns.get(name, constants.get(name)) if name else 0 for name in (found.support, found.leg)
+        )
+        for number, name in found.pressures:
+            column = batch.column(names.index(name))
+            p = numbers(column)
+            if number and column.null_count:  # an empty cell of the wide layout is no sample of that leg
+                there = column.is_valid().to_numpy(zero_copy_only=False)
+                these = support[there] if isinstance(support, np.ndarray) else support
+                samples = ts[there], p[there], np.asarray(rows)[there]
+                yield from _grouped(*samples, tick, these, number)
+            else:
+                yield from _grouped(ts, p, rows, tick, support, number or leg)
+
+
+def _grouped(
+    ts: Times, p: Pressures, rows: Times | range, tick: int, support: Any, leg: Any
+) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
+    if not len(ts):
+        return
+    low, high = p.min(), p.max()
+    spoilt = not (low >= 0.0 and high <= IMPLAUSIBLE_MPA)  # also where one is NaN
+    if not isinstance(support, np.ndarray) and not isinstance(leg, np.ndarray):
+        yield (int(support), int(leg)), ts, p, tick, rows, spoilt
+        return
+    support, leg = (np.broadcast_to(np.asarray(key, np.int64), ts.shape) for key in (support, leg))
+    changes = _changes(support, leg)
+    if len(changes) > len(ts) // 16:
+        order = np.lexsort((leg, support))  # stable: each leg keeps the order of the file
+        ts, p, support, leg, rows = ts[order], p[order], support[order], leg[order], np.asarray(rows)[order]
         changes = _changes(support, leg)
-        if len(changes) > len(ts) // 16:
-            order = np.lexsort((leg, support))  # stable: each leg keeps the order of the file
-            ts, p, support, leg, rows = (
-                ts[order],
-                p[order],
-                support[order],
-                leg[order],
-                np.asarray(rows)[order],
-            )
-            changes = _changes(support, leg)
-        for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
-            yield (int(support[begin]), int(leg[begin])), ts[begin:end], p[begin:end], tick, rows[begin:end]
+    for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
+        key = int(support[begin]), int(leg[begin])
+        yield key, ts[begin:end], p[begin:end], tick, rows[begin:end], spoilt
 
 
 def numbers(column: pa.Array) -> NDArray[Any]:
@@ -95,23 +129,27 @@ def _changes(support: Times, leg: Times) -> Times:
     return 1 + np.flatnonzero((support[1:] != support[:-1]) | (leg[1:] != leg[:-1]))
 
 
-def _usable(ts: Times, p: Pressures, tick: int, faults: Faults) -> NDArray[np.bool_] | None:
-    """Mask of the rows that can be used, None where all can."""
-    faults.rows += len(ts)
+def _usable(
+    trace: Trace, ts: Times, p: Pressures, tick: int, rows: Times | range, spoilt: bool, undated: bool
+) -> tuple[Times, Pressures, Times | range]:
+    """Rows with a number and, unless `undated`, a possible time; the trace is told of the others."""
+    trace.rows += len(ts)
+    if spoilt:
+        number = np.isfinite(p)
+        trace.note("nan", ts[~number] * tick)
+        if not number.all():
+            ts, p, rows = ts[number], p[number], np.asarray(rows)[number]
+        trace.note("negative", ts[p < 0.0] * tick)
+        trace.note("unit", ts[p > IMPLAUSIBLE_MPA] * tick)
+    if undated or not len(ts):
+        return ts, p, rows
     earliest, latest = EARLIEST_US // tick, LATEST_US // tick
-    low, high = p.min(), p.max()
-    finite = bool(np.isfinite(low) and np.isfinite(high))
-    if finite and low >= 0.0 and high <= IMPLAUSIBLE_MPA and ts.min() >= earliest and ts.max() < latest:
-        return None
-    number = np.isfinite(p)
-    dated = (ts >= earliest) & (ts < latest)
-    good = number & dated
-    faults.nan += int(np.count_nonzero(np.isnan(p)))
-    faults.infinite += int(np.count_nonzero(np.isinf(p)))
-    faults.clock += int(np.count_nonzero(~dated))
-    faults.negative += int(np.count_nonzero(p[good] < 0.0))
-    faults.implausible += int(np.count_nonzero(p[good] > IMPLAUSIBLE_MPA))
-    return good
+    if not trace.cover(ts, tick, earliest, latest):
+        dated = (ts >= earliest) & (ts < latest)
+        trace.note("clock", ts[~dated] * tick)
+        ts, p, rows = ts[dated], p[dated], np.asarray(rows)[dated]
+        trace.cover(ts, tick, earliest, latest)
+    return ts, p, rows
 
 
 def one_each(ts: Times, p: Pressures) -> tuple[Times, Pressures, int, int]:
@@ -124,6 +162,8 @@ def one_each(ts: Times, p: Pressures) -> tuple[Times, Pressures, int, int]:
     -------
     times, pressures, number of plain repetitions and number of other telegrams dropped
     """
+    if not len(ts):
+        return ts, p, 0, 0
     order = np.lexsort((p, ts))
     ts, p = ts[order], p[order]
     new = np.ones(len(ts), bool)
