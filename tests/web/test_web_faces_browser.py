@@ -88,7 +88,7 @@ def test_the_way_without_javascript(opened: Opener, face: str) -> None:
     assert page.inner_text("h1").endswith("Final pressure")
     page.click(".picture input[type=image]:visible", position={"x": 300, "y": 100})
     assert "/supports/" in page.url
-    page.click("table.fold tbody a >> nth=0")
+    page.click("table.close tbody a >> nth=0")
     assert "Cycle of support" in page.inner_text("h1")
 
 
