@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recore import jsonio
+from recore import jsonio, tomlio
 from recore.errors import BadInput
 from recore.evidence.table import Source, Table
 
@@ -16,6 +16,7 @@ TSV = "text/tab-separated-values"
 PARQUET = "application/vnd.apache.parquet"
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TOML = "application/toml"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
 WAV = "audio/wav"
@@ -131,7 +132,7 @@ def _signal_source(file: EvidenceFile) -> Source:
 
 
 def document(file: EvidenceFile) -> Any:
-    """Plain data from a JSON document or an XLSX check sheet.
+    """Plain data from a JSON or TOML document or an XLSX check sheet.
 
     Raises
     ------
@@ -142,18 +143,26 @@ def document(file: EvidenceFile) -> Any:
         from recore.evidence.check_sheet import check_sheet
 
         return check_sheet(file.path, file.name)
-    if file.media_type != JSON:
+    if file.media_type not in (JSON, TOML):
         raise BadInput(
             f"is no document ({file.media_type})",
             where=file.name,
-            right="a file ending in .json or .xlsx is wanted",
+            right="a file ending in .json, .toml or .xlsx is wanted",
         )
     if file.size > jsonio.MAX_BYTES:
         raise BadInput(
-            f"the JSON document has {file.size} bytes",
+            f"the {'JSON' if file.media_type == JSON else 'TOML'} document has {file.size} bytes",
             where=file.name,
             right=f"at most {jsonio.MAX_BYTES} are read; give a long table as CSV or Parquet",
         )
+    if file.media_type == TOML:
+        try:
+            text = file.path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BadInput(
+                f"byte {error.start} is not UTF-8", where=file.name, right="save it as UTF-8"
+            ) from None
+        return tomlio.loads(text, where=file.name)
     return jsonio.loads(file.path.read_bytes(), where=file.name)
 
 
