@@ -264,11 +264,15 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     database: Annotated[str | None, typer.Option(metavar="URL", help="Database (default: SQLite).")] = None,
     store: Annotated[str | None, typer.Option(metavar="FOLDER", help="Folder of the evidence.")] = None,
+    live: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of a live face.")] = None,
+    signed_rules: Annotated[
+        Path | None, typer.Option("--signed-rules", metavar="FILE", help="Statement of `rules sign`, shown.")
+    ] = None,
 ) -> None:
     """Serve the pages and the JSON API."""
     from recore.web import serve as start
 
-    start(host=host, port=port, database=database, store=store)
+    start(host=host, port=port, database=database, store=store, live=live, signed_rules=signed_rules)
 
 
 @rules_app.command("check")

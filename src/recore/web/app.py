@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,10 @@ from recore.web import (
     api,
     cases,
     evidence,
+    face_now,
+    face_plan,
+    face_support,
+    faces,
     findings,
     home,
     inspection_api,
@@ -34,6 +39,7 @@ from recore.web import (
     trade,
     verify,
 )
+from recore.web.face_room import FaceRoom
 from recore.web.issuer import Issuer
 from recore.web.multipart import MAX_BODY, TooLarge
 from recore.web.pages import ROOT, error_page
@@ -56,6 +62,10 @@ NOUNS = (
     landed,
     load,
     inspections,
+    face_now,
+    face_plan,
+    faces,
+    face_support,
     jobs,
     inspection_api,
     api,
@@ -69,6 +79,8 @@ def create_app(
     key: str = "default",
     max_upload: int = MAX_BODY,
     patience_s: float = 2.0,
+    live: Path | None = None,
+    signed_rules: Path | None = None,
 ) -> FastAPI:
     """The pages and the JSON API of a workspace.
 
@@ -79,6 +91,8 @@ def create_app(
     key : name of the key that passports are signed with
     max_upload : bytes that one request may bring
     patience_s : how long a form waits for its result before it shows the job instead
+    live : folder whose `live.json` the live view reads
+    signed_rules : signed statement about the rules, shown beside the alarms
     """
     app = FastAPI(
         title="Recore",
@@ -93,6 +107,8 @@ def create_app(
     app.state.secret = secrets.token_bytes(32)
     app.state.max_upload = max_upload
     app.state.patience_s = patience_s
+    app.state.live, app.state.signed_rules = live, signed_rules
+    app.state.faces = FaceRoom(workspace)
     for noun in NOUNS:
         app.include_router(noun.router)
     app.mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "static")))

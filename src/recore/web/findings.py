@@ -26,6 +26,8 @@ PAGES = {
     "trade.landed-cost": "/trade/landed/",
     "trade.load-plan": "/trade/load/",
     "inspection.evaluate": "/inspect/findings/",
+    "support.cycles": "/faces/",
+    "support.plan": "/faces/plans/",
 }
 PLOT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 

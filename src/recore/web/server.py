@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 import sys
+from pathlib import Path
 
 from recore.errors import BadInput
 from recore.web.security import LOCAL_HOSTS
@@ -19,6 +20,8 @@ def serve(
     database: str | None = None,
     store: str | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    live: Path | None = None,
+    signed_rules: Path | None = None,
 ) -> None:
     """Serve pages and JSON API until interrupted.
 
@@ -29,6 +32,8 @@ def serve(
     database, store : as in `Workspace.open`
     allowed_hosts : further host names under which the server may be asked for
         (also RECORE_ALLOWED_HOSTS, separated by commas)
+    live : folder that a live stream writes its state into
+    signed_rules : statement as `recore rules sign` writes it
     """
     import uvicorn
 
@@ -42,7 +47,8 @@ def serve(
         names.append(shown)
         _say(f"{host} can be reached from the network, and there is no login")
     with listening, Workspace.open(database, store) as workspace, Runner(workspace):
-        app = create_app(workspace, allowed_hosts=[name.strip() for name in names if name.strip()])
+        hosts = [name.strip() for name in names if name.strip()]
+        app = create_app(workspace, allowed_hosts=hosts, live=live, signed_rules=signed_rules)
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
         _say(f"open http://{shown}:{listening.getsockname()[1]}/ in a browser; Ctrl-C stops it")
         # uvicorn raises the interrupt again when it has shut down in order
