@@ -163,6 +163,12 @@ def run(
             show_default=False,
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", metavar="URL", help="Keep the tables too: duckdb:///FILE or postgresql://…"
+        ),
+    ] = None,
 ) -> None:
     """Run one method on evidence files and print the finding."""
     from recore.evidence.listing import open_words
@@ -188,6 +194,11 @@ def run(
                         _say(f"recore: {kept.found} part(s) were done before and are taken over")
             else:
                 outcome = chosen.run(evidence, given, executor=pool, progress=progress)
+        if database is not None:
+            from recore.fleet.derived import Derived
+            from recore.fleet.results import keep
+
+            keep(Derived(database), outcome, chosen.cache_key(evidence, given))
     if out is not None:
         _write_artifacts(outcome, out)
     if json_:

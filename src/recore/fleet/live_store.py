@@ -26,11 +26,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from recore import jsonio
 from recore.atomic import replacing, write_bytes
 from recore.errors import BadInput
 from recore.fleet.live_legs import Counts, LegStream
 from recore.fleet.live_telegrams import SAMPLE, Samples
+from recore.fleet.state import LegState, write_state
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
 from recore.metrology.leg_pressure.log import LegRecord, Log
@@ -247,17 +247,13 @@ class LiveStore:
         """Write live.json: support, leg, ts, pressure_mpa and state of every leg's newest sample."""
         newest = {leg: last for leg, stream in sorted(self.legs.items()) if (last := stream.last())}
         latest = max((ts for ts, _ in newest.values()), default=0)
-        document = [
-            {
-                "support": leg[0],
-                "leg": leg[1],
-                "ts": (_EPOCH + timedelta(microseconds=ts)).isoformat().replace("+00:00", "Z"),
-                "pressure_mpa": p,
-                "state": self._word(p, latest - ts),
-            }
-            for leg, (ts, p) in newest.items()
-        ]
-        write_bytes(self.folder / "live.json", jsonio.canonical(document))
+        write_state(
+            self.folder,
+            (
+                LegState(*leg, _EPOCH + timedelta(microseconds=ts), p, self._word(p, latest - ts))
+                for leg, (ts, p) in newest.items()
+            ),
+        )
 
     def _word(self, p: float, silent_us: int) -> str:
         if silent_us > SILENT_US:
