@@ -82,7 +82,10 @@ def _source(file: EvidenceFile) -> Source:
         return DelimitedSource(file.path, file.name, _DELIMITER[file.media_type])
     if file.media_type == PARQUET:
         from recore.evidence.parquet_table import ParquetSource
+        from recore.evidence.remote import RemoteFile
 
+        if isinstance(file, RemoteFile):
+            return ParquetSource(file.remote, file.name)
         _check_magic(file)
         return ParquetSource(file.path, file.name)
     if file.media_type == JSON:

@@ -7,7 +7,8 @@ needs are fetched, by whoever runs it. Any other format is refused: it would be 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import typing
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -58,19 +59,18 @@ class Remote:
 class RemoteFile(EvidenceFile):
     """A Parquet file behind a URL; it can be read as a table only."""
 
-    remote: Remote | None = None
+    remote: Remote = field(kw_only=True)
 
     def read(self, kind: Any = Any) -> Any:
-        from recore.evidence.parquet_table import ParquetSource
+        from recore.evidence.reading import read
         from recore.evidence.table import Table
 
-        if kind is not Any and kind is not Table and not callable(getattr(kind, "from_table", None)):
+        members = typing.get_args(kind) or (kind,)
+        if not any(m in (Any, Table) or callable(getattr(m, "from_table", None)) for m in members):
             raise BadInput(
                 "only tables are read from a URL", where=self.name, right="copy the file here and name it"
             )
-        assert self.remote is not None
-        table = Table(ParquetSource(self.remote, self.name))
-        return table if kind in (Any, Table) else kind.from_table(table)
+        return read(self, kind)
 
 
 def open_url(url: str, *, name: str | None = None) -> RemoteFile:
