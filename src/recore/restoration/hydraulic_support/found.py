@@ -106,13 +106,17 @@ def found_of(documents: Iterable[Any]) -> Found:
             diagnosis = finding
         else:
             notes.append(
-                Note("no-diagnosis", f"{finding.method} tells no fault code: no work is derived from it alone")
+                Note(
+                    "no-diagnosis", f"{finding.method} tells no fault code: no work is derived from it alone"
+                )
             )
     if diagnosis is not None:
         rows = _placed(diagnosis, rows, refusals)
     if rows is None and not refusals:
         refusals.append(
-            Note("not-diagnosed", "no finding of support.diagnose: only the facts of the check list are judged")
+            Note(
+                "not-diagnosed", "no finding of support.diagnose: only the facts of the check list are judged"
+            )
         )
     return Found(None if rows is None else tuple(rows), health, tuple(notes), tuple(refusals))
 
