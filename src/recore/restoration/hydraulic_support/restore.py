@@ -151,7 +151,7 @@ def restore(
         predictions=_predictions(routes),
         actions=actions_toml(core, work, kinds),
         flags=tuple(flags),
-        refusals=tuple([*found.refusals, *refusals]),
+        refusals=(*found.refusals, *refusals),
         _name=core.name,
         _rules=tuple(known.used.values()),
         _drawn=tuple(_shown(name, route) for name, route in best.items()),
