@@ -39,10 +39,10 @@ def operations_table(routes: Iterable[Route]) -> Any:
             "operation": o.name,
             "kind": o.kind,
             "component": o.component,
-            "time_h": float(o.time.value),  # type: ignore[arg-type]
+            "time_h": float(o.time.value),
             "u_time_h": o.time.uncertainty,
-            "energy_kwh": None if o.energy is None else float(o.energy.value),  # type: ignore[arg-type]
-            "cost": None if o.cost is None else round(float(o.cost.value), 2),  # type: ignore[arg-type]
+            "energy_kwh": None if o.energy is None else float(o.energy.value),
+            "cost": None if o.cost is None else round(float(o.cost.value), 2),
             "u_cost": None if o.cost is None else o.cost.uncertainty,
             "currency": "" if o.cost is None else o.cost.unit,
             "material": "; ".join(f"{name} {mass.value:.3g} kg" for name, mass in o.material.items()),

@@ -26,6 +26,11 @@ def _blank(value: Any) -> Any:
     return None if value == "" or value != value else value
 
 
+_Spread = Annotated[
+    Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None, BeforeValidator(_blank)
+]
+
+
 class Reading(Document):
     """One reading: component, its kind, what was read, value, unit, expanded uncertainty U (k = 2), and 'before' or
     'after' restoration."""
@@ -35,7 +40,7 @@ class Reading(Document):
     reading: Word
     value: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
     unit: Annotated[str, BeforeValidator(lambda value: _blank(value) or "1")] = "1"
-    u: Annotated[float | None, BeforeValidator(_blank), Field(ge=0, le=1e9)] = None
+    u: _Spread = None
     state: Annotated[
         str, BeforeValidator(lambda v: _blank(v) or "after"), Field(pattern="^(before|after)$")
     ] = "after"
@@ -48,7 +53,7 @@ class Sample(Document):
     kind: Kind
     time_s: Annotated[float, Field(ge=0, le=1e8)]
     pressure_mpa: Annotated[float, Field(ge=0, le=1e4)]
-    u_mpa: Annotated[float | None, BeforeValidator(_blank), Field(ge=0, le=1e4)] = None
+    u_mpa: _Spread = None
 
 
 class Sheet(Document):
@@ -94,7 +99,7 @@ def sheet_of(document: Table | dict[str, Any]) -> Sheet:
     )
 
 
-def _rows(raw: list[dict[str, Any]], kind: type[Any], name: str) -> tuple[Any, ...]:
+def _rows(raw: list[dict[str, Any]], kind: Any, name: str) -> tuple[Any, ...]:
     found: tuple[Any, ...] = validated(raw, tuple[kind, ...], name)
     return found
 

@@ -50,7 +50,7 @@ class Component(Document):
     holds: Truth | None = None
     rod_diameter_mm: _Length | None = None
     rod_length_mm: _Length | None = None
-    price: dict[Word, Amount] = {}
+    price: Annotated[dict[Word, Amount], Field(max_length=20, default_factory=dict)]
 
     @model_validator(mode="after")
     def _of_a_leg(self) -> Component:

@@ -38,7 +38,7 @@ class FaultRow(BaseModel):
     support: int
     leg: Annotated[int | None, BeforeValidator(_known)] = None
     fault: str
-    confidence: Annotated[_Number, Field()] = None
+    confidence: _Number = None
     value: _Number = None
     u: _Number = None
     limit: _Number = None

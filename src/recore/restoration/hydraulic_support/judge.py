@@ -36,7 +36,7 @@ def _drop(bench: Bench, minutes: float) -> tuple[Quantity | None, str]:
     if lasted < minutes:
         return None, f"held for {lasted:g} min, {minutes:g} min are wanted"
     if "pressure_drop" in read:
-        drop = read["pressure_drop"]
+        drop: Quantity | None = read["pressure_drop"]
     elif "start" in read and "end" in read:
         drop = _lost(read["start"], read["end"])
     else:

@@ -16,9 +16,9 @@ def actions_toml(core: SupportCore, work: list[Route], kinds: dict[str, str]) ->
     for route in work:
         operation = route.operations[0]
         key = kinds[operation.component], route.route
-        cost = None if operation.cost is None else float(operation.cost.value)  # type: ignore[arg-type]
-        hours = float(operation.time.value)  # type: ignore[arg-type]
-        factor = float(route.properties["age_factor"].value)  # type: ignore[arg-type]
+        cost = None if operation.cost is None else float(operation.cost.value)
+        hours = float(operation.time.value)
+        factor = float(route.properties["age_factor"].value)
         before = found.get(key)
         if before is not None:
             cost = None if cost is None or before[0] is None else max(cost, before[0])

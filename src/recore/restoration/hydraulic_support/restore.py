@@ -132,7 +132,7 @@ def restore(
                 f"{len(assumed)} rule rows of evidence level 4 and 5 are used, to be replaced by the workshop's own",
             )
         )
-    kinds = {part.name: part.kind for part in core.component}
+    kinds: dict[str, str] = {part.name: part.kind for part in core.component}
     return SupportRoutes(
         components=Quantity(len(routes), "pcs"),
         kept=Quantity(sum(r is not None and r.route == KEEP for r in best.values()), "pcs"),

@@ -63,7 +63,7 @@ def best_of(routes: list[Route], needs: Needs) -> Route | None:
     feasible = [route for route in routes[1:] if route.feasible]
     costs = [route.total("cost") for route in feasible]
     if feasible and all(cost is not None for cost in costs):
-        return min(feasible, key=lambda route: float(route.total("cost").value))  # type: ignore[union-attr,arg-type]
+        return min(feasible, key=lambda route: float(route.total("cost").value))  # type: ignore[union-attr]
     return feasible[0] if feasible else None
 
 
