@@ -237,7 +237,8 @@ class TestRoutes:
             routes(core(), rules=RuleSet(()))
 
     @pytest.mark.parametrize(
-        "lost", sorted(row.rule_id for row in shipped("restoration").rows if row.rule_id.startswith("spindle"))
+        "lost",
+        sorted(row.rule_id for row in shipped("restoration").rows if row.rule_id.startswith("spindle")),
     )
     def test_a_lost_row_is_told_or_changes_nothing(self, lost: str) -> None:
         """Deleting any row may make routes infeasible or unpredicted, never more feasible."""
