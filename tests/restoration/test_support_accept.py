@@ -133,7 +133,7 @@ def test_a_level_5_limit_is_shown_and_never_decides() -> None:
 
 def test_before_and_after() -> None:
     was = [row | {"state": "before"} for row in valve(33.0, 38.0, 0.1)]
-    result, rows = judged([*was, *valve(40.4, 38.1, 0.1)])
+    result, rows = judged([*was, *valve(40.4, 38.5, 0.1)])
     assert (rows["yield-valve-opening"]["before"], rows["yield-valve-opening"]["change"]) == (
         17.5,
         "improved",
