@@ -49,7 +49,7 @@ def judged(
     return result, {row["test"]: row for row in result.tests.to_pylist()}
 
 
-VALVE = {"component": "yv 1", "kind": "yield valve"}
+VALVE: dict[str, Any] = {"component": "yv 1", "kind": "yield valve"}
 
 
 def valve(opening: float, closing: float, u: float = 0.0) -> list[dict[str, Any]]:
