@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
@@ -117,7 +117,10 @@ def test_overload_fatigue_and_valve() -> None:
 
 
 def test_all_that_is_asked_passes() -> None:
-    assert judged(valve(40.0, 38.0))[0].verdict == "pass"
+    result, _ = judged(valve(40.0, 38.0))
+    assert result.verdict == "pass"
+    assert accept.draw is not None
+    assert [row["verdict"] for row in accept.draw(result)["data"]["values"]] == ["pass", "pass"]
 
 
 def test_a_level_5_limit_is_shown_and_never_decides() -> None:
@@ -155,6 +158,7 @@ def test_without_rows_no_verdict() -> None:
     assert (result.verdict, result.open.value) == ("unknown", 1)
 
 
+@settings(max_examples=25)
 @given(st.floats(0, 100), st.floats(0, 10), st.floats(0, 100))
 def test_least_is_most_mirrored(value: float, spread: float, limit: float) -> None:
     most = held(value, spread, limit)

@@ -81,6 +81,8 @@ def test_a_sound_support_is_kept() -> None:
     assert set(best.values()) == {"keep"}
     assert (result.kept.value, result.worked_on.value, result.open.value) == (3, 0, 0)
     assert not result.refusals
+    assert restore.draw is not None
+    assert len(restore.draw(result)["data"]["values"]) == 3
     assert "nothing that was looked at asks for it" in routes["leg 1"]["replace"]["reasons"]
 
 
