@@ -35,11 +35,10 @@ class Known:
 
     def rows(self, domain: str, facts: Mapping[str, Any]) -> list[Rule]:
         """Rows of a domain that apply to the facts."""
-        return [
-            rule
-            for rule in self._in_force.get(domain, ())
-            if rule.answer(facts, self.day or rule.valid_from).verdict is Verdict.PASS
-        ]
+        return [rule for rule in self._in_force.get(domain, ()) if self._applies(rule, facts)]
+
+    def _applies(self, rule: Rule, facts: Mapping[str, Any]) -> bool:
+        return rule.answer(facts, self.day or rule.valid_from).verdict is Verdict.PASS
 
     def newest(self, rows: Iterable[Rule]) -> Rule | None:
         """The row that came into force last; taking it is consulting it."""
@@ -58,7 +57,8 @@ class Known:
 
     def about(self, domain: str, subject: str, facts: Mapping[str, Any]) -> Rule | None:
         """The newest row of a domain whose params name a subject and that applies to the facts."""
-        return self.newest(r for r in self.rows(domain, facts) if r.params.get("subject") == subject)
+        named = (rule for rule in self._in_force.get(domain, ()) if rule.params.get("subject") == subject)
+        return self.newest(rule for rule in named if self._applies(rule, facts))
 
     @property
     def digest(self) -> str:

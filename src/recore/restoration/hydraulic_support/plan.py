@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from recore.method import Artifact, Note, Progress, Tolerance, Unit, method
+from recore.model.trade import Day
 from recore.quantity import Quantity
+from recore.restoration.hydraulic_support.acceptance import DOMAIN, test_cells, tests_of, tests_table
 from recore.restoration.hydraulic_support.case import KEEP, PlanCase
 from recore.restoration.hydraulic_support.options import Ints, Options, options_of
 from recore.restoration.hydraulic_support.plan_plot import draw_plan
 from recore.restoration.hydraulic_support.planner import planned
 from recore.restoration.hydraulic_support.verify import Decision, Verified, verify_plan
 from recore.restoration.hydraulic_support.why import reasons
+from recore.rules import RuleSet, shipped
+from recore.rules.known import Known
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class RepairPlan:
     plan : support, component, action, period (from 1; empty for keep), reason
     limits : spend, hours, supports out and longest run of neighbours of each period against the limits
     spares : arrived, taken and left of each spare in each period
+    acceptance : the tests that every planned action is followed by, as far as rule rows say any
     """
 
     total_cost: Quantity
@@ -46,8 +52,10 @@ class RepairPlan:
     plan: Annotated[Any, Artifact("plan.parquet")]
     limits: Annotated[Any, Artifact("limits.csv")]
     spares: Annotated[Any, Artifact("spares.csv")]
+    acceptance: Annotated[Any, Artifact("acceptance.csv")]
     flags: tuple[Note, ...]
     _openings: tuple[dict[str, Any], ...] = ()
+    _rules: tuple[Any, ...] = ()
 
 
 @method(
@@ -72,6 +80,8 @@ def plan(
     seconds: Annotated[float, Field(ge=1, le=3600), Unit("s")] = 40.0,
     rounds: Annotated[int, Field(ge=0, le=100_000)] = 100_000,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1,
+    as_of: Day | None = None,
+    rules: RuleSet | None = None,
     progress: Progress,
 ) -> RepairPlan:
     """Plan of restoration of hydraulic supports under budget, workshop hours, spares and face availability.
@@ -82,6 +92,8 @@ def plan(
     seconds : the search ends about then with the best plan it has; the bound holds all the same
     rounds : most rounds of improvement; a plan that rounds ended, not the clock, is the same on every machine
     seed : of the search
+    as_of : day on which the rule rows of acceptance are read; None takes rows without an end
+    rules : rule rows of acceptance; None takes the shipped ones
 
     Returns
     -------
@@ -114,6 +126,8 @@ def plan(
         choice = _without_one(options, choice)
         decisions = decisions_of(case, options, choice)
         checked = verify_plan(case, decisions)
+    known = Known(shipped(DOMAIN) if rules is None else rules, as_of if isinstance(as_of, date) else None)
+    acceptance, untested = _acceptance(case, decisions, known)
     money = case.plan.currency
     kept = float(options.keep.sum())
     total = checked.total_cost
@@ -131,8 +145,10 @@ def plan(
         plan=_plan_table(decisions, reasons(case, options, found.rows, choice, found.prices)),
         limits=_limits_table(case, checked),
         spares=_spares_table(case, checked),
-        flags=_flags(case, found.by_clock),
+        acceptance=acceptance,
+        flags=(*_flags(case, found.by_clock), *untested),
         _openings=tuple(_openings(case, decisions)),
+        _rules=tuple(known.used.values()),
     )
 
 
@@ -243,6 +259,38 @@ def _spares_table(case: PlanCase, checked: Verified) -> Any:
             before = until
     names = [("period", pa.int64()), ("arrived", pa.int64()), ("taken", pa.int64()), ("left", pa.int64())]
     return pa.Table.from_pylist(rows, pa.schema([("spare", pa.string()), *names]))
+
+
+def _acceptance(case: PlanCase, decisions: list[Decision], known: Known) -> tuple[Any, tuple[Note, ...]]:
+    """The tests that follow every planned action, and the kinds for which no row says any."""
+    import pyarrow as pa
+
+    planned_parts = [
+        (part, action, period)
+        for part, (_, _, action, period) in zip(case.component, decisions, strict=True)
+        if period is not None
+    ]
+    cells = {
+        kind: [test_cells(test) for test in tests_of(known, kind)]
+        for kind in sorted({part.kind for part, _, _ in planned_parts})
+    }
+    rows = [
+        {
+            "support": part.support,
+            "component": part.name,
+            "kind": part.kind,
+            "action": action,
+            "period": period,
+            **test,
+        }
+        for part, action, period in planned_parts
+        for test in cells[part.kind]
+    ]
+    words = dict.fromkeys(("component", "kind", "action"), pa.string())
+    table = tests_table(rows, {"support": pa.int64(), **words, "period": pa.int64()})
+    without = [kind for kind, tests in cells.items() if not tests]
+    text = f"no rule row says how it is tested afterwards: {', '.join(without)}"
+    return table, (Note("no-acceptance-test", text),) if without else ()
 
 
 def _openings(case: PlanCase, decisions: list[Decision]) -> list[dict[str, Any]]:

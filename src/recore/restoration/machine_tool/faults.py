@@ -8,6 +8,7 @@ from math import hypot
 
 from recore.method import Note
 from recore.quantity import Quantity
+from recore.restoration.decision import held, share_left
 from recore.restoration.machine_tool.core import AxisFinding, Limits
 
 
@@ -117,10 +118,10 @@ def faults_of(findings: Iterable[AxisFinding], limits: Limits) -> tuple[list[Fau
 
 def _verdict(size: Quantity, limit: float | None) -> str:
     assert isinstance(size.value, int | float)
-    spread = size.uncertainty or 0.0
     if limit is None:
         return "open"
-    return "pass" if size.value + spread <= limit else "fail" if size.value - spread > limit else "open"
+    verdict = held(float(size.value), size.uncertainty or 0.0, limit)
+    return "open" if verdict == "unknown" else verdict
 
 
 def predicted(fault: Fault, low: float, high: float) -> Quantity:
@@ -128,10 +129,7 @@ def predicted(fault: Fault, low: float, high: float) -> Quantity:
 
     The mean with its expanded uncertainty, first order: the share's width and the U of the measured size.
     """
-    mean, half = (low + high) / 2, (high - low) / 2
-    value = mean * fault.magnitude
-    # standard uncertainty of a uniform share is half / sqrt(3); U is twice that
-    spread = hypot(2 * half / 3**0.5 * fault.magnitude, mean * fault.spread)
+    value, spread = share_left(fault.magnitude, fault.spread, low, high)
     if fault.floor is not None and isinstance(fault.floor.value, int | float):
         floor = fault.floor.to(fault.size.unit)
         assert isinstance(floor.value, int | float)

@@ -11,6 +11,7 @@ from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.model.route import AcceptanceTest
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
+from recore.restoration.decision import DECIDES, held
 from recore.restoration.spindle.book import DOMAIN, Book
 from recore.restoration.spindle.core import SpindleCore
 from recore.restoration.spindle.plots import draw_acceptance
@@ -18,8 +19,6 @@ from recore.restoration.spindle.state import Known as Measured
 from recore.restoration.spindle.state import State, state_of
 from recore.rules import RuleSet, shipped
 from recore.rules.known import Known
-
-_DECIDES = 4
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _held(test: AcceptanceTest, before: State, after: State) -> dict[str, Any]:
 def _verdict(test: AcceptanceTest, now: Measured | None) -> tuple[str, str]:
     if now is None:
         return "unknown", f"not tested{f': run {test.method}' if test.method else ''}"
-    if test.evidence_level > _DECIDES:
+    if test.evidence_level > DECIDES:
         return "unknown", f"the limit of {test.rule} is unverified (evidence level {test.evidence_level})"
     limit = test.limit.value
     if isinstance(limit, str):
@@ -164,11 +163,12 @@ def _verdict(test: AcceptanceTest, now: Measured | None) -> tuple[str, str]:
             else ("fail", f"{now.quantity.value} instead of {limit}")
         )
     assert isinstance(limit, int | float)
-    if now.value + now.spread <= limit:
-        return "pass", ""
-    if now.value - now.spread > limit:
-        return "fail", f"{now.quantity} above {test.limit}"
-    return "unknown", f"{now.quantity} straddles the limit {test.limit}: measure with less uncertainty"
+    verdict = held(now.value, now.spread, limit)
+    if verdict == "pass":
+        return verdict, ""
+    if verdict == "fail":
+        return verdict, f"{now.quantity} above {test.limit}"
+    return verdict, f"{now.quantity} straddles the limit {test.limit}: measure with less uncertainty"
 
 
 def _change(was: Measured | None, now: Measured | None) -> str:

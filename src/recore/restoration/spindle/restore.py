@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.metrology.budget import budget_table
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
+from recore.restoration.route_tables import limit_text, operations_table, route_document
 from recore.restoration.spindle.book import DOMAIN, Book
 from recore.restoration.spindle.core import SpindleCore
 from recore.restoration.spindle.plots import draw_routes
@@ -172,7 +173,7 @@ def restore(
         cost=None if route is None else route.total("cost"),
         rules_sha256=known.digest,
         routes=[_document(c) for c in candidates],
-        operations=_operations(candidates),
+        operations=operations_table(c.route for c in candidates),
         acceptance=_acceptance(tests),
         predictions=_predictions(rows),
         budget=budget_table(lines, simulated),
@@ -227,55 +228,7 @@ def _row(candidate: Candidate, which: str) -> dict[str, Any]:
 
 
 def _document(candidate: Candidate) -> dict[str, Any]:
-    """A route as JSON; quantities in the form that findings have."""
-    plain = asdict(candidate.route)
-    found: dict[str, Any] = _json(candidate.route, plain)
-    found["chance"] = candidate.chance
-    return found
-
-
-def _json(value: Any, plain: Any) -> Any:
-    if isinstance(value, Quantity):
-        return value.json()
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _json(getattr(value, name), plain[name]) for name in value.__dataclass_fields__}
-    if isinstance(value, tuple | list):
-        return [_json(item, inner) for item, inner in zip(value, plain, strict=True)]
-    if isinstance(value, dict):
-        return {name: _json(item, plain[name]) for name, item in value.items()}
-    return value
-
-
-def _operations(candidates: list[Candidate]) -> Any:
-    import pyarrow as pa
-
-    rows = [
-        {
-            "route": c.route.route,
-            "step": step,
-            "operation": o.name,
-            "kind": o.kind,
-            "component": o.component,
-            "time_h": float(o.time.value),
-            "u_time_h": o.time.uncertainty,
-            "energy_kwh": None if o.energy is None else float(o.energy.value),
-            "cost": None if o.cost is None else round(float(o.cost.value), 2),
-            "u_cost": None if o.cost is None else o.cost.uncertainty,
-            "currency": "" if o.cost is None else o.cost.unit,
-            "material": "; ".join(f"{name} {mass.value:.3g} kg" for name, mass in o.material.items()),
-            "resources": "; ".join(o.resources),
-            "note": o.note,
-        }
-        for c in candidates
-        for step, o in enumerate(c.route.operations, 1)
-    ]
-    schema = pa.schema(
-        [("route", pa.string()), ("step", pa.int64()), ("operation", pa.string()), ("kind", pa.string()),
-         ("component", pa.string()), ("time_h", pa.float64()), ("u_time_h", pa.float64()), ("energy_kwh", pa.float64()),
-         ("cost", pa.float64()), ("u_cost", pa.float64()), ("currency", pa.string()), ("material", pa.string()),
-         ("resources", pa.string()), ("note", pa.string())]
-    )  # fmt: skip
-    return pa.Table.from_pylist(rows, schema)
+    return {**route_document(candidate.route), "chance": candidate.chance}
 
 
 def _acceptance(tests: tuple[Any, ...]) -> Any:
@@ -286,7 +239,7 @@ def _acceptance(tests: tuple[Any, ...]) -> Any:
             "test": t.name,
             "method": t.method or "measured on the bench",
             "result": t.result,
-            "limit": str(t.limit.value) if isinstance(t.limit.value, str) else f"{t.limit.value:.6g}",
+            "limit": limit_text(t),
             "unit": t.limit.unit,
             "rule": t.rule,
             "evidence_level": t.evidence_level,
