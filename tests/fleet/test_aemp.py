@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from recore.errors import BadInput
 from recore.fleet.aemp import kernel, read, vocabulary
-from recore.fleet.aemp.normalise import Normalised, Normaliser, from_path
+from recore.fleet.aemp.identity import from_path
+from recore.fleet.aemp.normalise import Normaliser
 from recore.fleet.aemp.scan import MORE, ODD, Scanner
 from recore.fleet.aemp.shred import shreds
 from recore.simulate import aemp

@@ -71,7 +71,8 @@ def _tables() -> tuple[Any, ...]:
         for value in element.values:
             what[element.code, value.slot] = _KINDS.index(value.kind)
             limits[element.code, value.slot] = value.lowest, value.highest
-    words, implied = {}, np.full((len(_KINDS), len(v.IMPLIED)), np.nan)
+    words: dict[int, float] = {}
+    implied = np.full((len(_KINDS), len(v.IMPLIED)), np.nan)
     for number, kind in enumerate(_KINDS):
         if kind == "flag":
             words |= {_salted(hashed(text), number): meaning for text, meaning in v.FLAGS.items()}
@@ -249,7 +250,8 @@ def _decode(
     factors: NDArray[np.float64],
     implied: NDArray[np.float64],
 ) -> None:
-    last, since = np.int64(0), np.int64(0)  # the elements of an equipment mostly have one time
+    last: Any = np.int64(0)
+    since: Any = np.int64(0)  # the elements of an equipment mostly have one time
     for i in range(len(rows)):
         at, end = rows[i, v.TIME_COLUMN], rows[i, v.TIME_COLUMN + 1]
         if at >= end:

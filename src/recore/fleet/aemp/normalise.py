@@ -7,7 +7,7 @@ impossible meter reading takes the whole record with it; any other impossible va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,8 @@ class Normaliser:
             marks = len(taken.parts), len(taken.events), len(taken.rejected), len(taken.conflict_records)
             conflicts = taken.conflicts
             try:
-                return self.document(read.scanned(path), path.name)
+                self.document(read.scanned(path), path.name)
+                return
             except read.NotPlain:
                 lists: tuple[list[Any], ...] = (
                     taken.parts,

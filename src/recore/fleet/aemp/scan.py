@@ -101,6 +101,20 @@ def space(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     return at
 
 
+# assignments of whole rows are small functions: spelt out where they are used they take seconds to compile
+@compiled(f"void({I64}[::1])")
+def clear(row: NDArray[np.int64]) -> None:
+    for i in range(v.ROW):
+        row[i] = 0
+
+
+@compiled(f"{I64}({I64}[:, ::1], {I64}, {I64}[::1])")
+def emit(rows: NDArray[np.int64], count: Any, row: NDArray[np.int64]) -> Any:
+    for i in range(v.ROW):
+        rows[count, i] = row[i]
+    return count + 1
+
+
 @compiled(f"boolean({TEXT_TYPE}, {I64}, {I64})")
 def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     """Whether & begins one of the references that need no DTD."""
@@ -132,7 +146,61 @@ def put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any,
     return stop - start <= TEXT
 
 
-@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {I64}[:, ::1], {I64}, {U64}[::1], {I64}[:, ::1])")
+@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64}, boolean, {I64}[::1], {U64}[::1], {I64}[:, ::1])")
+def _attributes(
+    text: NDArray[np.uint8],
+    at: Any,
+    end: Any,
+    takes: Any,
+    row: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    kinds: NDArray[np.int64],
+) -> tuple[Any, Any]:
+    """Takes times and units into the row; where the tag ends (-1: not plain), and all its bytes' bits."""
+    high = np.int64(0)
+    while True:
+        before = at
+        at = space(text, at, end)
+        if at >= end:
+            return np.int64(-1), high
+        if text[at] == 62 or text[at] == 47:
+            return at, high
+        name = at
+        at, key = _name(text, at, end)
+        if at == name or name == before:
+            return np.int64(-1), high
+        at = space(text, at, end)
+        if at >= end or text[at] != 61:
+            return np.int64(-1), high
+        at = space(text, at + 1, end)
+        if at >= end or (text[at] != 34 and text[at] != 39):
+            return np.int64(-1), high
+        quote = text[at]
+        at += 1
+        value = at
+        while at < end and text[at] != quote:
+            high |= np.int64(text[at])
+            if text[at] == 60 or text[at] < 32:
+                return np.int64(-1), high
+            if text[at] == 38 and not _reference(text, at, end):
+                return np.int64(-1), high
+            at += 1
+        if at >= end:
+            return np.int64(-1), high
+        if takes:
+            found = find(key, keys)
+            if (
+                found >= 0
+                and (kinds[found, 0] == _TIME or kinds[found, 0] == _UNIT)
+                and not put(text, row, kinds[found, 1], value, at)
+            ):
+                return np.int64(-1), high
+        at += 1
+
+
+@compiled(
+    f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {I64}[:, ::1], {I64}, {U64}[::1], {I64}[:, ::1])"
+)
 def _xml(
     text: NDArray[np.uint8],
     state: NDArray[np.int64],
@@ -141,12 +209,12 @@ def _xml(
     most: int,
     keys: NDArray[np.uint64],
     kinds: NDArray[np.int64],
-) -> tuple[int, int]:
+) -> tuple[int, Any]:
     at: Any = state[_AT]
     depth: Any = state[_LEVEL]
-    end, count = np.int64(len(text)), 0
+    end, count = np.int64(len(text)), np.int64(0)
     following, equipment = state[_NEXT], state[_EQ]
-    row = np.zeros(rows.shape[1], np.int64)
+    row = np.zeros(v.ROW, np.int64)
     datum, leaf, unit, opened, high = np.int64(-1), np.int64(-2), np.int64(0), np.int64(0), np.uint8(0)
     seen_root, row_depth = state[_ROOT], np.int64(0)
     while True:
@@ -191,8 +259,7 @@ def _xml(
                     row[v.UNIT_COLUMN] = unit
                 leaf = np.int64(-2)
             elif kind == DATUM and datum == number and depth + 1 == row_depth:
-                rows[count] = row
-                count += 1
+                count = emit(rows, count, row)
                 datum = np.int64(-1)
             elif kind == EQUIPMENT:
                 equipment = np.int64(0)
@@ -237,58 +304,22 @@ def _xml(
         if not is_leaf:
             if depth == 1:
                 seen_root = np.int64(1)
-                row[:] = 0
+                clear(row)
                 row[v.CODE_COLUMN] = v.DOCUMENT
                 takes = True
             if kind == EQUIPMENT:
                 equipment = following
                 following += 1
             elif kind == DATUM and datum == -1 and depth > 1:
-                row[:] = 0
+                clear(row)
                 row[v.EQUIPMENT_COLUMN], row[v.CODE_COLUMN] = equipment, number
                 datum, row_depth, takes = number, np.int64(depth), True
-        # attributes
-        while True:
-            before = at
-            at = space(text, at, end)
-            if at >= end:
-                return ODD, count
-            if text[at] == 62 or text[at] == 47:
-                break
-            name = at
-            at, key = _name(text, at, end)
-            if at == name or name == before:
-                return ODD, count
-            at = space(text, at, end)
-            if at >= end or text[at] != 61:
-                return ODD, count
-            at = space(text, at + 1, end)
-            if at >= end or (text[at] != 34 and text[at] != 39):
-                return ODD, count
-            quote = text[at]
-            at += 1
-            value = at
-            while at < end and text[at] != quote:
-                high |= text[at]
-                if text[at] == 60 or text[at] < 32:
-                    return ODD, count
-                if text[at] == 38 and not _reference(text, at, end):
-                    return ODD, count
-                at += 1
-            if at >= end:
-                return ODD, count
-            if takes:
-                found = find(key, keys)
-                if (
-                    found >= 0
-                    and (kinds[found, 0] == _TIME or kinds[found, 0] == _UNIT)
-                    and not put(text, row, kinds[found, 1], value, at)
-                ):
-                    return ODD, count
-            at += 1
+        at, bits = _attributes(text, at, end, takes, row, keys, kinds)
+        if at < 0:
+            return ODD, count
+        high |= np.uint8(bits)
         if depth == 1 and takes and row[v.CODE_COLUMN] == v.DOCUMENT:
-            rows[count] = row
-            count += 1
+            count = emit(rows, count, row)
             if kind == DATUM:
                 return ODD, count  # a document of one bare element
         if text[at] == 47:  # an empty element
@@ -297,8 +328,7 @@ def _xml(
                 return ODD, count
             depth -= 1
             if kind == DATUM and not is_leaf and datum == number and row_depth == depth + 1:
-                rows[count] = row
-                count += 1
+                count = emit(rows, count, row)
                 datum = np.int64(-1)
             elif kind == EQUIPMENT and not is_leaf:
                 equipment = np.int64(0)

@@ -22,6 +22,8 @@ from recore.fleet.aemp.scan import (
     LEAF,
     MORE,
     ODD,
+    clear,
+    emit,
     find,
     put,
     space,
@@ -58,9 +60,7 @@ class JsonScanner:
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
         """Rows up to the end of an equipment after at least `most`; and MORE, DONE or ODD."""
         rows = np.empty((most + 4096, v.ROW), np.int64)
-        status, count = _json(
-            self._text, self._state, self._stack, self._names, rows, most, KEYS, KINDS
-        )
+        status, count = _json(self._text, self._state, self._stack, self._names, rows, most, KEYS, KINDS)
         return int(status), rows[:count]
 
     @property
@@ -160,9 +160,8 @@ def _key(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
 
 
 @compiled(
-        f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {U64}[:, ::1], {I64}[:, ::1], {I64}, "
-        f"{U64}[::1], {I64}[:, ::1])"
-
+    f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {U64}[:, ::1], {I64}[:, ::1], {I64}, "
+    f"{U64}[::1], {I64}[:, ::1])"
 )
 def _json(
     text: NDArray[np.uint8],
@@ -208,13 +207,12 @@ def _json(
             top -= 1
             mode = np.int64(_AFTER)
             if done == _DATUM:
-                rows[count] = row
-                count += 1
+                count = emit(rows, count, row)
                 if count >= len(rows) - 2:
                     return np.int64(ODD), count
             elif done == _EQUIPMENT:
                 equipment = np.int64(0)
-            if count >= most and equipment == 0 and (done == _DATUM or done == _EQUIPMENT):
+            if count >= most and equipment == 0 and done in (_DATUM, _EQUIPMENT):
                 break
             continue
         if mode == _AFTER:
@@ -273,7 +271,7 @@ def _json(
                 equipment = following
                 following += 1
             elif c == 123 and inner == _DATUM:
-                row[:] = 0
+                clear(row)
                 row[v.EQUIPMENT_COLUMN], row[v.CODE_COLUMN] = equipment, code
             top += 1
             stack[top, _USE] = inner + (_ARRAY if c == 91 else 0)
@@ -315,8 +313,8 @@ def _json(
         elif use == _SNAPSHOT and stop > start:  # it comes before what its object said until now
             before = stack[top, _OPENED]
             for i in range(count, before, -1):
-                rows[i] = rows[i - 1]
-            rows[before] = 0
+                emit(rows, i, rows[i - 1])
+            clear(rows[before])
             rows[before, v.CODE_COLUMN] = v.DOCUMENT
             rows[before, v.EQUIPMENT_COLUMN] = equipment
             if not put(text, rows[before], np.int64(-1), start, stop):
