@@ -52,6 +52,7 @@ class Decoded(NamedTuple):
 def decode(text: NDArray[np.uint8], rows: NDArray[np.int64]) -> Decoded:
     text = text.view()
     text.flags.writeable = False  # the signature's
+    rows = rows if rows.flags.writeable else rows.copy()  # also the signature's
     count = len(rows)
     made = Decoded(
         np.zeros(count, np.int64),
