@@ -46,7 +46,7 @@ def tree(paths: list[Path]) -> None:
 
 
 def normalised(paths: list[Path], on: str = "inline") -> int:
-    return spread.take(paths, datetime.now(UTC), on=on).finish().readings.num_rows
+    return int(spread.take(paths, datetime.now(UTC), on=on).finish().readings.num_rows)
 
 
 def loaded(paths: list[Path]) -> None:

@@ -345,7 +345,7 @@ def test_a_damaged_document_is_read_as_expat_reads_it_or_left_to_it(at: int, put
     assert rows == wanted
 
 
-JSON = {
+JSON: dict[str, Any] = {
     "snapshotTime": T,
     "Links": [{"rel": "self", "href": "https://x/Fleet/1"}],
     "Equipment": [
@@ -376,7 +376,7 @@ def test_the_scanner_and_the_standard_library_read_the_same_json(most: int) -> N
         aemp.snapshot(made, every, "json", links={"self": "/Fleet/1", "next": "/Fleet/2?a=1"}),
         aemp.series(made, every[:9], "FaultCode", "json"),
         PLAIN_JSON,
-        json.dumps([{"equipment": JSON["Equipment"][1]}, JSON], indent=2, ensure_ascii=False).encode(),  # type: ignore[index]
+        json.dumps([{"equipment": JSON["Equipment"][1]}, JSON], indent=2, ensure_ascii=False).encode(),
         json.dumps(late).encode(),
         b"[]",
     ):
