@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,14 @@ def ingest(
         str, typer.Option("--format", help="Of the documents: aemp (ISO/TS 15143-3).")
     ] = "aemp",
     database: DatabaseUrl = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            help="Where files are read: inline, processes:N or dask://HOST:PORT (default: two processes where it pays).",
+            metavar="EXECUTOR",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Take telematics in; readings that are there count once. A file that cannot be read ends it, unwritten."""
@@ -44,7 +52,7 @@ def ingest(
 
     store = Derived(database)
     with progress_bar("fleet") as progress:
-        found = telematics.normalise(sources, now=datetime.now(UTC), progress=progress)
+        found = telematics.normalise(sources, now=datetime.now(UTC), on=on, progress=progress)
         document = telematics.ingest(store, found)
     if json_:
         print_json(document)
@@ -52,19 +60,18 @@ def ingest(
     print(
         f"{document['machines']} machines, {document['readings']} readings, {document['new_readings']} of them new"
     )
-    for record in document["rejected"]:
+    _tell("rejected", document["rejected"])
+    _tell("conflict", document["conflict_records"])
+    if document["conflicts"] > len(document["conflict_records"]):
+        print(f"{document['conflicts']} conflicts in all", file=sys.stderr)
+
+
+def _tell(what: str, records: list[dict[str, Any]]) -> None:
+    for record in records:
         who = " ".join(record.get("machine", {}).values())
-        words = [
-            record["file"],
-            who,
-            record.get("time", ""),
-            record.get("element", ""),
-            record.get("value", ""),
-        ]
-        print(
-            visible(f"rejected: {' '.join(word for word in words if word)}: {record['reason']}"),
-            file=sys.stderr,
-        )
+        words = [record["file"], who, *(str(record.get(key, "")) for key in ("time", "element", "value"))]
+        text = f"{what}: {' '.join(word for word in words if word)}: {record['reason']}"
+        print(visible(text), file=sys.stderr)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
-from recore.fleet.aemp import kernel, read, vocabulary
-from recore.fleet.aemp.normalise import Normalised, Normaliser, from_path
-from recore.fleet.aemp.scan import MORE, ODD, Scanner
-from recore.fleet.aemp.shred import shreds
+from recore.fleet.aemp import kernel, read, spread, values, vocabulary
+from recore.fleet.aemp.identity import from_path
+from recore.fleet.aemp.normalise import Normaliser
+from recore.fleet.aemp.shred import Shred, shreds
+from recore.fleet.aemp.tables import Normalised
 from recore.simulate import aemp
 from recore.simulate.telematics import Fleet, telegrams
 
@@ -285,18 +286,22 @@ def test_a_file_that_cannot_be_read_is_named(name: str, recore: Callable[..., An
     assert done.json["new_readings"] == 1
 
 
-def scanned(data: bytes, most: int = 1 << 20) -> tuple[int, list[tuple[Any, ...]]]:
-    scanner = Scanner(np.frombuffer(data, np.uint8))
+ODD = 2
+
+
+def scanned(data: bytes, most: int = 1 << 20, kind: str = "xml") -> tuple[int, list[tuple[Any, ...]]]:
+    from recore.fleet.aemp.scan import MORE, Scanner
+    from recore.fleet.aemp.scan_json import JsonScanner
+
+    scanner = (Scanner if kind == "xml" else JsonScanner)(np.frombuffer(data, np.uint8))
     found, status = [], MORE
     while status == MORE:
         status, rows = scanner.next(most)
-        found += [spelt(row, data, "xml") for row in rows.tolist()]
+        found += [spelt(row, data, kind) for row in rows.tolist()]
     return status, found
 
 
 def spelt(row: list[int], text: bytes, raw: Any = "") -> tuple[Any, ...]:
-    from recore.fleet.aemp.shred import Shred
-
     shred = Shred(text, np.zeros((0, vocabulary.ROW), np.int64), raw)
     return (*row[:3], *(shred.decoded(text[a:b]) for a, b in zip(row[3::2], row[4::2], strict=True)))
 
@@ -340,39 +345,203 @@ def test_a_damaged_document_is_read_as_expat_reads_it_or_left_to_it(at: int, put
     assert rows == wanted
 
 
-@settings(deadline=None)  # the first call compiles
-@given(st.floats(0, 1e9), st.integers(0, 9))
-def test_numbers_are_rounded_as_python_rounds_them(value: float, places: int) -> None:
-    text = f"{value:.{places}f}".encode()
-    for read_them in (kernel.numbers, kernel.fast_numbers):
-        got, states = read_them(np.frombuffer(text, np.uint8), np.array([[0, len(text)]]))
-        assert states[0] == kernel.ODD or got[0] == float(text)
+JSON: dict[str, Any] = {
+    "snapshotTime": T,
+    "Links": [{"rel": "self", "href": "https://x/Fleet/1"}],
+    "Equipment": [
+        {
+            "EquipmentHeader": {"OEMName": "A \u00e9", "Model": " M1 ", "SerialNumber": 7, "PIN": None},
+            "x:Location": {
+                "@datetime": T,
+                "Latitude": 51.5,
+                "Longitude": -7.25e0,
+                "Other": {"a": [1, {"b": 2}]},
+            },
+            "CumulativeOperatingHours": [{"datetime": T, "Hour": "PT5H"}, {"Minutes": 90}, None, [1]],
+            "EngineStatus": {"Running": True, "EngineNumber": [1, 2], "Unit": False},
+            "Custom": [[], {}, {"FuelUsed": {"FuelUnits": "gallon", "FuelConsumed": 3, "datetime": T}}],
+        },
+        {"FaultCode": {"CodeDescription": 'oil "hot"\n', "CodeIdentifier": "挖"}},
+    ],
+}
+PLAIN_JSON = json.dumps(JSON).replace("https:/", "https:\\/").encode()
+
+
+@pytest.mark.parametrize("most", [1, 1 << 20])
+def test_the_scanner_and_the_standard_library_read_the_same_json(most: int) -> None:
+    made = telegrams(5, Fleet(machines=12, days=4))
+    every = np.arange(len(made.machine))
+    late = {"Links": JSON["Links"], "version": [1], "snapshotTime": T, "Equipment": JSON["Equipment"]}
+    for data in (
+        aemp.snapshot(made, every, "json", links={"self": "/Fleet/1", "next": "/Fleet/2?a=1"}),
+        aemp.series(made, every[:9], "FaultCode", "json"),
+        PLAIN_JSON,
+        json.dumps([{"equipment": JSON["Equipment"][1]}, JSON], indent=2, ensure_ascii=False).encode(),
+        json.dumps(late).encode(),
+        b"[]",
+    ):
+        if most == 1 and b"version" in data:
+            continue  # a time after what was cut off already is left to the other reader
+        status, rows = scanned(data, most, "json")
+        assert status != ODD
+        assert rows == expat(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,"a":2}',
+        '{"\\u0061":1}',
+        '{"a":"\\ud83d\\ude00"}',
+        '{"a":NaN}',
+        "{} {}",
+        '{"a":01}',
+        '{"a":1.}',
+        '{"a":1e}',
+        '{"a":-}',
+        '{"a":tru}',
+        '{"a":"\t"}',
+        '{"a":"\\x"}',
+        '{"a":[1,]}',
+        '{"a":1,}',
+        '{"a"}',
+        "[1}",
+        '{"Equipment":[{"Equipment":[]}]}',
+        '{"snapshotTime":{}}',
+        '{"Location":{"Latitude":"' + "1" * 5000 + '"}}',
+        "[" * 40 + "]" * 40,
+    ],
+)
+def test_json_out_of_the_ordinary_is_left_to_the_other_reader(text: str) -> None:
+    assert scanned(text.encode(), kind="json")[0] == ODD
 
 
 @settings(deadline=None)  # the first call compiles
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1)))
-def test_times_are_read_as_python_reads_them(moment: datetime) -> None:
-    text = moment.isoformat().encode() + b"Z"
-    wanted = (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    for read_them in (kernel.times, kernel.fast_times):
-        got, states = read_them(np.frombuffer(text, np.uint8), np.array([[0, len(text)]]))
-        assert (int(states[0]), int(got[0])) == (kernel.GOOD, wanted)
+@given(
+    st.integers(0, len(PLAIN_JSON) - 1),
+    st.one_of(
+        st.binary(max_size=3), st.sampled_from([b'"', b"{}", b"[", b"]", b",", b":", b"null", b"\\", b"0"])
+    ),
+    st.integers(0, 6),
+)
+def test_a_damaged_json_is_read_as_the_standard_library_reads_it_or_left_to_it(
+    at: int, put: bytes, gone: int
+) -> None:
+    data = PLAIN_JSON[:at] + put + PLAIN_JSON[at + gone :]
+    status, rows = scanned(data, kind="json")
+    if status == ODD:
+        return
+    try:
+        wanted = expat(data)
+    except BadInput as error:
+        assert "UTF-8" in str(error)  # the scanner leaves that to a look at the whole file
+        return
+    assert rows == wanted
 
 
-def test_words_are_the_same_without_case() -> None:
-    text = b"LitreGallonlitre"
-    spans = np.array([[0, 5], [5, 11], [11, 16], [3, 3]])
-    for read_them in (kernel.words, kernel.fast_words):
-        a, b, c, none = read_them(np.frombuffer(text, np.uint8), spans)
-        assert a == c != b
-        assert none == 0
+WORDS = st.one_of(
+    st.floats(0, 1e9).flatmap(lambda value: st.integers(0, 9).map(lambda places: f"{value:.{places}f}")),
+    st.sampled_from(
+        ["", "5.", ".5", "-3", "1e3", "PT1H30M", "P1DT36S", "P", "PT", "PT1.5H", "PT1M2H", "true", "OFF"]
+    ),
+    st.text("0123456789.-+eEPTHMS ", max_size=12),
+)
+UNITS = st.sampled_from(
+    ["", "litre", "GALLONS", "minutes", "h", "miles per hour", "km/h", "furlong", "us_gallon"]
+)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    WORDS,
+    UNITS,
+    st.sampled_from([value for e in vocabulary.ELEMENTS for value in e.values]),
+    st.integers(0, 7),
+)
+def test_values_are_the_same_compiled_and_interpreted(
+    word: str, unit: str, value: vocabulary.Value, implied: int
+) -> None:
+    from recore.fleet.aemp.decode import decode
+
+    element = next(e for e in vocabulary.ELEMENTS if value in e.values)
+    text = (word + unit).encode()
+    row = np.zeros((1, vocabulary.ROW), np.int64)
+    row[0, vocabulary.CODE_COLUMN], row[0, vocabulary.UNIT_COLUMN] = element.code, implied
+    column = vocabulary.SLOT_COLUMN + 2 * value.slot
+    row[0, column : column + 2] = 0, len(word)
+    column = vocabulary.SLOT_COLUMN + 2 * (4 if value.slot == 1 and value.kind == "volume" else 3)
+    row[0, column : column + 2] = len(word), len(text)
+    shred = Shred(text or b" ", row)
+    decoded = decode(np.frombuffer(shred.text, np.uint8), row)
+    found = values.cells(shred, np.array([0]), value, decoded)
+    wanted = values.cells(shred, np.array([0]), value, None)
+    np.testing.assert_array_equal(found[0], wanted[0])
+    assert found[1] == wanted[1]
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1)), st.integers(-840, 840), st.booleans())
+def test_times_are_read_as_python_reads_them(moment: datetime, shift: int, damaged: bool) -> None:
+    from recore.fleet.aemp.decode import decode
+
+    zone = timezone(timedelta(minutes=shift))
+    word = moment.replace(tzinfo=zone).isoformat().encode()
+    if damaged:
+        word = word.replace(b"-0", b"-3").replace(b":0", b":6")
+    row = np.zeros((1, vocabulary.ROW), np.int64)
+    row[0, vocabulary.TIME_COLUMN + 1] = len(word)
+    shred = Shred(word, row)
+    found = values.moments(shred, np.array([0]), decode(np.frombuffer(word, np.uint8), row))
+    wanted = values.moments(shred, np.array([0]), None)
+    assert (found[0], found[1]) == (wanted[0], wanted[1])
+    if not damaged:
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        assert (int(found[1][0]), int(found[0][0])) == (
+            kernel.GOOD,
+            (moment.replace(tzinfo=zone) - epoch) // timedelta(microseconds=1),
+        )
+
+
+def test_of_two_values_the_first_stands_and_the_other_is_told() -> None:
+    found = taken(
+        fleet(hours("5"), hours("6")), fleet(hours("7")), fleet(hours("5")), fleet(hours("5.0000000001"))
+    )
+    assert found.readings["hours_h"].to_pylist() == [5.0]
+    assert found.conflicts == 2
+    said = [(r["file"], r["element"], r["value"], r["kept"], r["time"]) for r in found.conflict_records]
+    assert said == [
+        ("d0", "CumulativeOperatingHours", 6.0, 5.0, T),
+        ("d1", "CumulativeOperatingHours", 7.0, 5.0, T),
+    ]
+    many = taken(fleet(*(hours(str(i)) for i in range(300))))
+    assert (many.conflicts, len(many.conflict_records)) == (299, 100)
+
+
+def test_results_do_not_depend_on_where_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = telegrams(3, Fleet(machines=9, days=12))
+    aemp.write(made, tmp_path, bad=2)
+    (tmp_path / "z1.xml").write_text(fleet(EVERY, hours("9")))
+    (tmp_path / "z2.xml").write_text(fleet(hours("10")))
+    paths = read.files([tmp_path])
+    monkeypatch.setattr(spread, "TASK", 20_000)
+    one, two = (spread.take(paths, NOW, on=on).finish() for on in ("inline", "processes:2"))
+    monkeypatch.setattr(spread, "FAST_FROM", 0)
+    for other in (two, spread.take(paths, NOW).finish()):
+        assert one.readings.equals(other.readings)
+        assert one.machines.equals(other.machines)
+        assert one.events.equals(other.events)
+        assert one.rejected == other.rejected
+        assert (one.conflicts, one.conflict_records) == (other.conflicts, other.conflict_records)
+    assert one.conflicts == 2
+    (tmp_path / "z3.xml").write_text("<cut")
+    with pytest.raises(BadInput, match=r"z3\.xml"):
+        spread.take([*paths, tmp_path / "z3.xml"], NOW, on="inline")
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_files_of_any_kind_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
-    if fast:
-        monkeypatch.setattr(read, "SCANNED_FROM", 0)
-        monkeypatch.setattr(kernel._Work, "enough", 0)
+def test_files_of_any_kind_in_a_folder(tmp_path: Path, fast: bool) -> None:
     made = telegrams(5, Fleet(machines=6, days=6))
     written = aemp.write(made, tmp_path, packed=True, bad=2)
     plain = tmp_path / "more"
@@ -386,11 +555,9 @@ def test_files_of_any_kind_in_a_folder(tmp_path: Path, monkeypatch: pytest.Monke
     (plain / "unicode.xml").write_text(
         fleet(hours("7", "2026-03-07T05:00:00Z")).replace("M1", "Größe 挖掘机")
     )
-    normaliser = Normaliser(NOW)
     paths = read.files([tmp_path])
     assert len(paths) == len(written) - 2 + 3  # truth and events are no documents
-    normaliser.files(paths)
-    found = normaliser.finish()
+    found = spread.taken(paths, NOW, fast).finish()
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert found.readings.num_rows == truth["readings"] + 3
     assert len(found.rejected) == truth["rejected"] == 8
@@ -405,8 +572,9 @@ def test_folders_and_packed_files_that_are_none(tmp_path: Path) -> None:
             read.files(paths)
     broken = tmp_path / "broken.xml.gz"
     broken.write_bytes(gzip.compress(fleet(EVERY).encode())[:-200])
-    with pytest.raises(BadInput, match=r"broken\.xml\.gz"):
-        Normaliser(NOW).files([broken])
+    for fast in (False, True):
+        with pytest.raises(BadInput, match=r"broken\.xml\.gz"):
+            spread.taken([broken], NOW, fast)
 
 
 def test_units_agree_with_their_definitions() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from recore.errors import BadInput
 from recore.fleet.aemp.client import Client, Credentials
-from recore.fleet.aemp.normalise import Machine, Normaliser
+from recore.fleet.aemp.identity import Machine
+from recore.fleet.aemp.normalise import Normaliser
 from recore.simulate.aemp_server import Server
 from recore.simulate.telematics import START, Fleet, Telegrams, telegrams
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recore.errors import BadInput
-from recore.fleet.aemp.normalise import EVENTS, MACHINES, READINGS, Normalised, Normaliser
+from recore.fleet.aemp.tables import EVENTS, MACHINES, READINGS, Normalised, joined
 from recore.fleet.derived import Derived
 
 READING_KEY, MACHINE_KEY, EVENT_KEY = ("machine", "ts"), ("machine",), ("machine", "ts", "kind", "code")
@@ -20,24 +20,28 @@ WITNESSES = ("fuel_l", "idle_h", "distance_km")
 Progress = Callable[[float, str], None]
 
 
-def normalise(sources: Sequence[str], *, now: datetime, progress: Progress | None = None) -> Normalised:
+def normalise(
+    sources: Sequence[str], *, now: datetime, on: str | None = None, progress: Progress | None = None
+) -> Normalised:
     """Read documents of ISO/TS 15143-3 from files, folders and servers.
 
     Parameters
     ----------
     sources : names of files or folders, or addresses with http or https
     now : times later than this are of the future
+    on : where files are read; by itself two processes where it pays
 
     Raises
     ------
     BadInput : one of them cannot be read; nothing is kept then
     """
-    from recore.fleet.aemp import read
+    from recore.fleet.aemp import read, spread
+    from recore.fleet.aemp.normalise import Normaliser
 
-    normaliser = Normaliser(now)
     addresses = [source for source in sources if is_address(source)]
     paths = read.files([Path(source) for source in sources if not is_address(source)])
-    normaliser.files(paths, progress)
+    pieces = [spread.take(paths, now, on=on, progress=progress)]
+    normaliser = Normaliser(now)
     for address in addresses:
         from recore.fleet.aemp.client import Client
 
@@ -46,7 +50,7 @@ def normalise(sources: Sequence[str], *, now: datetime, progress: Progress | Non
                 normaliser.document(page.shreds(), page.name, page.machine)
     if progress:
         progress(1.0, "sorting readings")
-    return normaliser.finish()
+    return joined([*pieces, normaliser.taken]).finish()
 
 
 def is_address(source: str) -> bool:
@@ -58,7 +62,8 @@ def ingest(store: Derived, found: Normalised) -> dict[str, Any]:
 
     Returns
     -------
-    machines and readings that are there in all, how many readings are new, and what was rejected
+    machines and readings that are there in all, how many readings are new, what was rejected, and how many
+    values differ from the one that came first for their machine and moment
     """
     store.create("telematics_machines", MACHINES, MACHINE_KEY)
     store.create("telematics_readings", READINGS, READING_KEY)
@@ -73,6 +78,8 @@ def ingest(store: Derived, found: Normalised) -> dict[str, Any]:
         "readings": int(pc.sum(machines["n"]).as_py() or 0),
         "new_readings": new,
         "rejected": found.rejected,
+        "conflicts": found.conflicts,
+        "conflict_records": found.conflict_records,
     }
 
 

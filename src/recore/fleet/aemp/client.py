@@ -19,7 +19,7 @@ import numpy as np
 
 from recore.errors import BadInput, visible
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.normalise import Machine
+from recore.fleet.aemp.identity import Machine
 from recore.fleet.aemp.shred import Shred, shreds
 
 if TYPE_CHECKING:

@@ -7,91 +7,33 @@ impossible meter reading takes the whole record with it; any other impossible va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from recore.errors import visible
-from recore.fleet.aemp import kernel
+from recore.fleet.aemp import kernel, read
 from recore.fleet.aemp import vocabulary as v
+from recore.fleet.aemp.identity import Machine, from_path
+from recore.fleet.aemp.identity import machine as identified
 from recore.fleet.aemp.shred import Shred
-from recore.fleet.aemp.values import EPOCH, REASONS, micros, times, values
+from recore.fleet.aemp.tables import Normalised, Part, Taken, differing, first_told, iso
+from recore.fleet.aemp.values import REASONS, cells, micros, moments, times
 
-EARLIEST = datetime(
-    2000, 1, 1, tzinfo=UTC
-)  # telematics of machines began about then; earlier is a clock's birthday
+if TYPE_CHECKING:
+    from recore.fleet.aemp.decode import Decoded
+
+# telematics of machines began about then; earlier is a clock's birthday
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)  # how far a clock may be ahead of ours
-TIME = pa.timestamp("us", tz="UTC")
-
-
-class Machine(NamedTuple):
-    """Who a machine is."""
-
-    pin: str
-    make: str
-    model: str
-    serial: str
-
-    @property
-    def key(self) -> str:
-        """Text that tells machines apart; PINs are compared without case."""
-        if self.pin:
-            return f"pin:{self.pin.upper()}"
-        return f"serial:{self.make}|{self.model}|{self.serial}" if self.known else ""
-
-    @property
-    def known(self) -> bool:
-        return bool(self.pin or (self.make and self.model and self.serial))
-
-    def json(self) -> dict[str, str]:
-        return {name: text for name, text in self._asdict().items() if text}
-
-
-MACHINES = pa.schema([(name, pa.string()) for name in ("machine", "pin", "make", "model", "serial")])
-READINGS = pa.schema(
-    [("machine", pa.string()), ("ts", TIME), *((column, pa.float64()) for column in v.COLUMNS)]
-)
-EVENTS = pa.schema(
-    [
-        ("machine", pa.string()),
-        ("ts", TIME),
-        ("kind", pa.string()),
-        ("code", pa.string()),
-        ("description", pa.string()),
-        ("severity", pa.string()),
-        ("source", pa.string()),
-    ]
-)
-
-
-@dataclass
-class Normalised:
-    """What documents said.
-
-    Parameters
-    ----------
-    machines, readings, events : tables with the schemas MACHINES, READINGS, EVENTS; readings hold only the columns
-        that occur
-    rejected : what was left out: file, machine, time, element, value, reason
-    """
-
-    machines: pa.Table
-    readings: pa.Table
-    events: pa.Table
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class _Part:
-    machine: NDArray[np.int32]
-    ts: NDArray[np.int64]
-    columns: dict[str, NDArray[np.float64]]
+COMPILED_FROM = 500_000  # rows; loading or even compiling the kernels pays for many only
+_MEASURED = np.zeros(v.ELEMENTS[-1].code + 1, bool)
+_MEASURED[[element.code for element in v.ELEMENTS if element.values]] = True
+_EVENTS = [(element.code, element.event) for element in v.ELEMENTS if element.event]
 
 
 class Normaliser:
@@ -100,34 +42,41 @@ class Normaliser:
     Parameters
     ----------
     now : times later than this are of the future
+    fast : by the compiled kernels from the first row on
     """
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, *, fast: bool = False) -> None:
         self._latest = micros(now + AHEAD)
+        self._fast, self._rows = fast, 0
         self._numbers: dict[str, int] = {}
-        self._machines: list[Machine] = []
         self._seen: dict[tuple[bytes, ...], int] = {}
-        self._parts: list[_Part] = []
-        self._events: list[tuple[Any, ...]] = []
-        self.rejected: list[dict[str, Any]] = []
+        self.taken = Taken()
 
-    def files(self, paths: Sequence[Path], progress: Callable[[float, str], None] | None = None) -> None:
-        """Take files: by the fast scanner, and by the slow and sure one where that finds one out of the ordinary.
+    def file(self, path: Path) -> None:
+        """Take a file: by the fast scanner, and by the slow and sure reader where that finds it out of the ordinary.
 
-        The next piece is scanned while this one is sorted.
+        Raises
+        ------
+        BadInput : it cannot be read; its name is told
         """
-        from recore.fleet.aemp import read
-
-        with read.Ahead(paths) as ahead:
-            for number, (path, shreds) in enumerate(ahead.documents()):
-                if progress:
-                    progress(number / len(paths), f"reading {path.name}")
-                marks = len(self._parts), len(self._events), len(self.rejected)
-                try:
-                    self.document(shreds, path.name)
-                except read.NotPlain:
-                    del self._parts[marks[0] :], self._events[marks[1] :], self.rejected[marks[2] :]
-                    self.document(read.read(path), path.name)
+        if self._fast:
+            taken = self.taken
+            marks = len(taken.parts), len(taken.events), len(taken.rejected), len(taken.conflict_records)
+            conflicts = taken.conflicts
+            try:
+                self.document(read.scanned(path), path.name)
+                return
+            except read.NotPlain:
+                lists: tuple[list[Any], ...] = (
+                    taken.parts,
+                    taken.events,
+                    taken.rejected,
+                    taken.conflict_records,
+                )
+                for items, mark in zip(lists, marks, strict=True):
+                    del items[mark:]
+                taken.conflicts = conflicts
+        self.document(read.read(path), path.name)
 
     def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
         """Take one document.
@@ -141,8 +90,8 @@ class Normaliser:
         for shred in shreds:
             codes = shred.rows[:, v.CODE_COLUMN]
             for row in np.flatnonzero(codes == v.DOCUMENT):
-                values, states = times(shred, np.array([row]))
-                snapshot = int(values[0]) if states[0] == kernel.GOOD else snapshot
+                moment, states = times(shred, np.array([row]))
+                snapshot = int(moment[0]) if states[0] == kernel.GOOD else snapshot
             if not whole.known:
                 for row in np.flatnonzero(codes == v.LINK):
                     if not whole.known and shred.at(int(row), 0).lower() == "self":
@@ -151,25 +100,34 @@ class Normaliser:
 
     def _shred(self, shred: Shred, snapshot: int, whole: Machine, where: str) -> Machine:
         rows = shred.rows
+        self._rows += len(rows)
+        self._fast |= self._rows > COMPILED_FROM
         owner, whole = self._owners(shred, whole)
         data = rows[:, v.CODE_COLUMN] > v.DOCUMENT
         picked = np.flatnonzero(data)
         if not len(picked):
             return whole
         machine = owner[rows[picked, v.EQUIPMENT_COLUMN]]
-        self._unknown(rows[picked[machine < 0], v.EQUIPMENT_COLUMN], shred, where)
-        picked, machine = picked[machine >= 0], machine[machine >= 0]
-        ts, states = times(shred, picked)
+        if (machine < 0).any():
+            self._unknown(rows[picked[machine < 0], v.EQUIPMENT_COLUMN], shred, where)
+            picked, machine = picked[machine >= 0], machine[machine >= 0]
+        decoded = None
+        if self._fast:
+            from recore.fleet.aemp.decode import decode
+
+            decoded = decode(np.frombuffer(shred.text, np.uint8), rows)
+        ts, states = moments(shred, picked, decoded)
         missing = states == kernel.EMPTY
         ts[missing] = snapshot
         wrong = (states == kernel.ODD) | (ts < micros(EARLIEST)) | (ts > self._latest)
-        self._wrong_times(shred, picked, machine, ts, states, wrong, snapshot, where)
-        picked, machine, ts = picked[~wrong], machine[~wrong], ts[~wrong]
+        if wrong.any():
+            self._wrong_times(shred, picked, machine, ts, states, wrong, snapshot, where)
+            picked, machine, ts = picked[~wrong], machine[~wrong], ts[~wrong]
         codes = rows[picked, v.CODE_COLUMN]
-        self._columns(shred, picked, machine, ts, codes, where)
-        for element in v.ELEMENTS:
-            if element.event:
-                self._event_rows(shred, picked, machine, ts, codes == element.code, element.event)
+        self._columns(shred, picked, machine, ts, codes, where, decoded)
+        for code, kind in _EVENTS:
+            if (chosen := codes == code).any():
+                self._event_rows(shred, picked, machine, ts, chosen, kind)
         return whole
 
     def _columns(
@@ -180,50 +138,53 @@ class Normaliser:
         ts: NDArray[np.int64],
         codes: NDArray[np.int64],
         where: str,
+        decoded: Decoded | None,
     ) -> None:
         # records of this shred: machine and moment within one equipment
-        measured = np.isin(codes, [e.code for e in v.ELEMENTS if e.values])
-        equipment = shred.rows[picked, v.EQUIPMENT_COLUMN]
-        order = np.lexsort((ts[measured], equipment[measured]))
-        of = np.flatnonzero(measured)[order]
+        of = np.flatnonzero(_MEASURED[codes])
         if not len(of):
             return
+        equipment = shred.rows[picked[of], v.EQUIPMENT_COLUMN]
+        moments = ts[of]
+        if not _sorted(equipment, moments):
+            order = np.lexsort((moments, equipment))
+            of, equipment, moments = of[order], equipment[order], moments[order]
         first = np.ones(len(of), bool)
-        first[1:] = (equipment[of[1:]] != equipment[of[:-1]]) | (ts[of[1:]] != ts[of[:-1]])
+        first[1:] = (equipment[1:] != equipment[:-1]) | (moments[1:] != moments[:-1])
         record = np.full(len(picked), -1)
         record[of] = np.cumsum(first) - 1
         count = int(first.sum())
         heads = of[first]
         dead = np.zeros(count, bool)
         columns: dict[str, NDArray[np.float64]] = {}
+        by_code = np.argsort(codes, kind="stable")
+        cuts = np.searchsorted(codes[by_code], np.arange(v.ELEMENTS[-1].code + 2))
         for element in v.ELEMENTS:
-            here = np.flatnonzero(codes == element.code) if element.values else np.empty(0, np.int64)
+            here = by_code[cuts[element.code] : cuts[element.code + 1]]
             if not len(here):
                 continue
             for value in element.values:
-                got, reasons = values(shred, picked[here], value)
+                got, reasons = cells(shred, picked[here], value, decoded)
                 for i in np.flatnonzero(reasons > 0):
                     at = here[i]
                     fatal = value.column == "hours_h"
                     if not (fatal and dead[record[at]]):
-                        self._reject(
-                            shred,
-                            where,
-                            machine[at],
-                            ts[at],
-                            element,
-                            shred.at(int(picked[at]), value.slot),
-                            REASONS[reasons[i]],
-                        )
+                        said = shred.at(int(picked[at]), value.slot)
+                        self._reject(shred, where, machine[at], ts[at], element, said, REASONS[reasons[i]])
                     if fatal:
                         dead[record[at]] = True
-                told = np.flatnonzero(~np.isnan(got))
-                if len(told):
-                    column = columns.setdefault(value.column, np.full(count, np.nan))
-                    column[record[here[told[::-1]]]] = got[told[::-1]]  # of two the first stands
+                if np.isnan(got).all():
+                    continue
+                column = first_told(record[here], got, count)
+                for i in differing(column[record[here]], got):
+                    at = here[i]
+                    kept = float(column[record[at]])
+                    self.taken.conflict(where, machine[at], int(ts[at]), value.column, float(got[i]), kept)
+                columns[value.column] = column
         alive = ~dead & ~_all_nan(columns, count)
-        self._parts.append(
-            _Part(
+        self.taken.parts.append(
+            Part(
+                where,
                 machine[heads][alive].astype(np.int32),
                 ts[heads][alive],
                 {name: column[alive] for name, column in columns.items()},
@@ -238,12 +199,12 @@ class Normaliser:
         for equipment, a, b, c, d, e, f, g, h in headers[:, [0, *range(s, s + 8)]].tolist():
             key = (text[g:h], text[a:b], text[c:d], text[e:f])
             if equipment == 0:
-                found = _machine([shred.decoded(part) for part in key])
+                found = identified([shred.decoded(part) for part in key])
                 whole = found if found.known else whole
                 continue
             number = self._seen.get(key)
             if number is None:
-                number = self._seen[key] = self._number(_machine([shred.decoded(part) for part in key]))
+                number = self._seen[key] = self._number(identified([shred.decoded(part) for part in key]))
             owner[equipment] = number
         if whole.known:
             owner[0] = self._number(whole)
@@ -252,9 +213,9 @@ class Normaliser:
     def _number(self, machine: Machine) -> int:
         if not machine.known:
             return -1
-        number = self._numbers.setdefault(machine.key, len(self._machines))
-        if number == len(self._machines):
-            self._machines.append(machine)
+        number = self._numbers.setdefault(machine.key, len(self.taken.machines))
+        if number == len(self.taken.machines):
+            self.taken.machines.append(machine)
         return number
 
     def _unknown(self, equipment: NDArray[np.int64], shred: Shred, where: str) -> None:
@@ -271,7 +232,7 @@ class Normaliser:
                     )
                     if t
                 }
-            self.rejected.append(
+            self.taken.rejected.append(
                 {
                     "file": where,
                     "machine": {name: visible(t)[:200] for name, t in said.items()},
@@ -306,10 +267,10 @@ class Normaliser:
                 reason = "a time in the future"
             else:
                 reason = f"a time before {EARLIEST.year}"
-            self.rejected.append(
+            self.taken.rejected.append(
                 {
                     "file": where,
-                    "machine": self._machines[machine[i]].json(),
+                    "machine": self.taken.machines[machine[i]].json(),
                     "time": visible(text)[:80],
                     "reason": reason,
                 }
@@ -318,11 +279,11 @@ class Normaliser:
     def _reject(
         self, shred: Shred, where: str, machine: int, ts: int, element: v.Element, value: str, reason: str
     ) -> None:
-        self.rejected.append(
+        self.taken.rejected.append(
             {
                 "file": where,
-                "machine": self._machines[machine].json(),
-                "time": _iso(int(ts)),
+                "machine": self.taken.machines[machine].json(),
+                "time": iso(int(ts)),
                 "element": element.names[0],
                 "value": visible(value)[:80],
                 "reason": reason,
@@ -343,54 +304,13 @@ class Normaliser:
             texts = [visible(shred.at(row, slot)) for slot in range(v.SLOTS)]
             code = texts[4] or texts[0] if kind == "input" else texts[0]
             state = texts[2] or texts[0] if kind == "input" else texts[2]
-            self._events.append((int(machine[i]), int(ts[i]), kind, code, texts[1], state, texts[3]))
+            self.taken.events.append((int(machine[i]), int(ts[i]), kind, code, texts[1], state, texts[3]))
 
     def finish(self) -> Normalised:
         """Everything that was taken, each machine and moment once."""
-        keys = pa.array([m.key for m in self._machines], pa.string())
-        machines = pa.Table.from_arrays(
-            [keys, *(pa.array([m[i] or None for m in self._machines], pa.string()) for i in range(4))],
-            schema=MACHINES,
-        )
-        events = list(zip(*self._events, strict=True)) if self._events else [()] * 7
-        event_table = pa.Table.from_arrays(
-            [
-                keys.take(pa.array(events[0], pa.int64())),
-                pa.array(events[1], pa.int64()).cast(pa.timestamp("us")).cast(TIME),
-                *(pa.array(column, pa.string()) for column in events[2:]),
-            ],
-            schema=EVENTS,
-        )
-        return Normalised(machines, self._readings(keys), event_table, self.rejected)
-
-    def _readings(self, keys: pa.Array) -> pa.Table:
-        parts, self._parts = self._parts, []
-        machine = np.concatenate([np.empty(0, np.int32), *(p.machine for p in parts)])
-        ts = np.concatenate([np.empty(0, np.int64), *(p.ts for p in parts)])
-        order = np.lexsort((ts, machine))
-        first = np.ones(len(order), bool)
-        first[1:] = np.diff(machine[order]).astype(bool) | np.diff(ts[order]).astype(bool)
-        heads = order[first]
-        arrays = [
-            keys.take(pa.array(machine[heads])),
-            pa.array(ts[heads]).cast(pa.timestamp("us")).cast(TIME),
-        ]
-        names = ["machine", "ts"]
-        group = np.empty(len(order), np.int64)
-        group[order] = np.cumsum(first) - 1
-        for name in v.COLUMNS:
-            if not any(name in p.columns for p in parts):
-                continue
-            column, at = np.full(len(heads), np.nan), len(order)
-            for part in reversed(parts):  # of two values for one moment the first stands
-                at -= len(part.ts)
-                values = part.columns.get(name)
-                if values is not None:
-                    told = np.flatnonzero(~np.isnan(values))[::-1]
-                    column[group[at + told]] = values[told]
-            arrays.append(pa.array(column, mask=np.isnan(column)))
-            names.append(name)
-        return pa.Table.from_arrays(arrays, names=names)
+        taken, self.taken = self.taken, Taken()
+        self._numbers, self._seen = {}, {}
+        return taken.finish()
 
 
 def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.bool_]:
@@ -400,24 +320,6 @@ def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.
     return empty
 
 
-def _machine(key: Sequence[str]) -> Machine:
-    texts = [visible(text).strip()[:200] for text in key]
-    return Machine(*("" if text.lower() in v.NOTHING or not text.strip("0") else text for text in texts))
-
-
-def from_path(address: str) -> Machine:
-    """The machine that an address of the standard names, as in …/Equipment/ID/PIN/… or …/MakeModelSerial/M/M/S/…."""
-    from urllib.parse import unquote, urlsplit
-
-    parts = [unquote(part) for part in urlsplit(address).path.split("/")]
-    lower = [part.lower() for part in parts]
-    if "makemodelserial" in lower and len(parts) > (at := lower.index("makemodelserial")) + 3:
-        return _machine(["", *parts[at + 1 : at + 4]])
-    for word in ("id", "pin", "vin"):
-        if word in lower and len(parts) > lower.index(word) + 1 and v.EQUIPMENT in lower:
-            return _machine([parts[lower.index(word) + 1], "", "", ""])
-    return Machine("", "", "", "")
-
-
-def _iso(ts: int) -> str:
-    return (EPOCH + timedelta(microseconds=ts)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _sorted(equipment: NDArray[np.int64], ts: NDArray[np.int64]) -> bool:
+    same = equipment[1:] == equipment[:-1]
+    return bool(((equipment[1:] > equipment[:-1]) | (same & (ts[1:] >= ts[:-1]))).all())

@@ -5,22 +5,25 @@ from __future__ import annotations
 import codecs
 import gzip
 import mmap
-import queue
 import re
-import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 import numpy as np
 
 from recore.errors import BadInput
-from recore.fleet.aemp.shred import Shred, shreds
+from recore.fleet.aemp.shred import JSON_BYTES, Shred, shreds
+
+if TYPE_CHECKING:
+    from recore.fleet.aemp.scan import Scanner
+    from recore.fleet.aemp.scan_json import JsonScanner
 
 SUFFIXES = (".xml", ".json", ".gz")
-AHEAD = 4  # pieces
-SCANNED_FROM = 12 << 20  # bytes in all
+DONE, ODD = 1, 2  # of the scanners
+MAPPED = 64 << 20  # bytes from which a file is mapped, not read
+HELD = 256 << 20  # bytes of a packed file that are unpacked at once
 PIECE = 100_000  # rows of the scanner at a time
 _ENCODING = re.compile(rb"^<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
 UNPACKED = 8 << 30  # bytes of a packed file at most
@@ -51,6 +54,12 @@ def files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is one of gzip."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
 def read(path: Path) -> Iterator[Shred]:
     """The rows of a file.
 
@@ -58,9 +67,8 @@ def read(path: Path) -> Iterator[Shred]:
     ------
     BadInput : it cannot be read; its name is told
     """
+    packed = is_packed(path)
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
         try:
             yield from shreds(_Bounded(stream) if packed else stream, path.name)  # type: ignore[arg-type]
@@ -72,89 +80,59 @@ class NotPlain(Exception):
     """The scanner leaves a document to the slow and sure readers."""
 
 
-class Ahead:
-    """Scans files in a thread of its own, a few pieces ahead of who asks for them."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-        # compiling the scanner takes seconds, in which expat reads some files
-        self._fast = sum(path.stat().st_size for path in paths) >= SCANNED_FROM
-        self._queue: queue.Queue[Shred | BaseException | None] = queue.Queue(AHEAD)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._scan, daemon=True)
-
-    def __enter__(self) -> Ahead:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        while self._thread.is_alive():
-            try:
-                self._queue.get(timeout=0.05)  # a full queue shall not hold the thread
-            except queue.Empty:
-                continue
-        self._thread.join()
-
-    def documents(self) -> Iterator[tuple[Path, Iterator[Shred]]]:
-        """Each file with its rows; the rows must be taken before the next file."""
-        for path in self._paths:
-            yield path, self._rows()
-
-    def _rows(self) -> Iterator[Shred]:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    def _scan(self) -> None:
-        for path in self._paths:
-            last: BaseException | None = None
-            try:
-                for shred in scanned(path) if self._fast else read(path):
-                    self._queue.put(shred)
-                    if self._stop.is_set():
-                        return
-            except BaseException as error:
-                last = error  # told to who takes the rows, in their place
-            self._queue.put(last)
-            if self._stop.is_set():
-                return
-
-
 def scanned(path: Path) -> Iterator[Shred]:
-    """The rows of a file, by the fast scanner.
+    """The rows of a file, by the fast scanners.
 
     Raises
     ------
     NotPlain : the file is out of the ordinary; what came before is not to be kept
     """
     with path.open("rb") as file:
-        head = file.read(4096)
-        if head.lstrip()[:1] in (b"{", b"["):
-            raise NotPlain  # the standard library's scanner is fast enough
-        if head.startswith(b"\x1f\x8b") or not head.lstrip().startswith(b"<"):
+        if file.read(2) == b"\x1f\x8b":
+            text: bytes | mmap.mmap = _unpacked(file)
+        elif path.stat().st_size > MAPPED:
+            # rows point into it after this generator has ended; it is closed when the last of them is gone
+            text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        else:
+            file.seek(0)
+            text = file.read()
+    first = text[:4096].lstrip()[:1]
+    if first == b"<":
+        said = _ENCODING.search(text[:200])
+        if said and said[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
             raise NotPlain
-        if (said := _ENCODING.search(head[:200])) and said[1].lower() not in (
-            b"utf-8",
-            b"us-ascii",
-            b"ascii",
-        ):
-            raise NotPlain
-        # rows point into it after this generator has ended; it is closed when the last of them is gone
-        text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    yield from _pieces(text, np.frombuffer(text, np.uint8))
+        from recore.fleet.aemp.scan import Scanner
+
+        yield from _pieces(text, Scanner(np.frombuffer(text, np.uint8)), "xml")
+    elif first in (b"{", b"[") and len(text) <= JSON_BYTES:
+        from recore.fleet.aemp.scan_json import JsonScanner
+
+        yield from _pieces(text, JsonScanner(np.frombuffer(text, np.uint8)), "json")
+    else:
+        raise NotPlain
 
 
-def _pieces(text: mmap.mmap, whole: Any) -> Iterator[Shred]:
-    from recore.fleet.aemp.scan import DONE, ODD, Scanner
+def _unpacked(file: BinaryIO) -> bytes:
+    file.seek(0)
+    try:
+        with gzip.GzipFile(fileobj=file) as stream:
+            text = stream.read(HELD + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise NotPlain from None  # the other reader names the fault
+    if len(text) > HELD:
+        raise NotPlain  # too much to hold
+    return text
 
-    scanner, status = Scanner(whole), -1
+
+def _pieces(
+    text: bytes | mmap.mmap, scanner: Scanner | JsonScanner, raw: Literal["xml", "json"]
+) -> Iterator[Shred]:
+    status = -1
     while status != DONE:
         status, rows = scanner.next(PIECE)
         if status == ODD:
             raise NotPlain
-        yield Shred(text, rows, "xml")
+        yield Shred(text, rows, raw)
     if not scanner.only_ascii:
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:

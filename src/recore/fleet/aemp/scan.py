@@ -1,4 +1,4 @@
-"""XML and JSON into rows at the speed of the memory: one pass over the bytes, the same rows as `shred` makes.
+"""XML into rows at the speed of the memory: one pass over the bytes, the same rows as `shred` makes.
 
 The scanner reads the plain documents that servers send. Whatever is out of the ordinary (a DTD, CDATA, an encoding
 but UTF-8, a mistake) ends it with ODD, and expat or the standard library reads the document again and has the say.
@@ -12,32 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.kernel import _njit
+from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, compiled, hashed
 
 MORE, DONE, ODD = 0, 1, 2
 DEPTH: Final = 32
 TEXT: Final = 4096
-_EQUIPMENT, _DATUM, _LEAF, _TIME, _UNIT = 1, 2, 3, 4, 5
+EQUIPMENT, DATUM, LEAF, _TIME, _UNIT = 1, 2, 3, 4, 5
 # places in the state
 _AT, _NEXT, _EQ, _LEVEL, _HIGH, _ROOT = 0, 1, 2, 3, 4, 5
 
 
-def _hash(name: str) -> int:
-    state = 14695981039346656037
-    for c in name.encode():
-        state = ((state ^ c) * 1099511628211) & (2**64 - 1)
-    return state
-
-
 def _names() -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     rows = [
-        (_hash(v.EQUIPMENT), _EQUIPMENT, 0, 0),
-        (_hash("units"), _UNIT, 3, 0),
-        (_hash("unit"), _UNIT, 3, 0),
+        (hashed(v.EQUIPMENT), EQUIPMENT, 0, 0),
+        (hashed("units"), _UNIT, 3, 0),
+        (hashed("unit"), _UNIT, 3, 0),
     ]
-    rows += [(_hash(name), _TIME, -1, 0) for name in v.TIME_NAMES]
-    rows += [(_hash(name), _DATUM, code, 0) for name, code in v.CODE.items()]
-    rows += [(_hash(n), _LEAF, s, v.implied(n)) for n, s in v.SLOT.items() if n not in ("units", "unit")]
+    rows += [(hashed(name), _TIME, -1, 0) for name in v.TIME_NAMES]
+    rows += [(hashed(name), DATUM, code, 0) for name, code in v.CODE.items()]
+    rows += [(hashed(n), LEAF, s, v.implied(n)) for n, s in v.SLOT.items() if n not in ("units", "unit")]
     rows.sort()
     keys = np.array([row[0] for row in rows], np.uint64)
     assert len(np.unique(keys)) == len(keys)
@@ -71,8 +64,8 @@ class Scanner:
         return not self._state[_HIGH]
 
 
-@_njit
-def _kind(key: Any, keys: NDArray[np.uint64]) -> int:
+@compiled(f"{I64}({U64}, {U64}[::1])")
+def find(key: Any, keys: NDArray[np.uint64]) -> int:
     low, high = 0, len(keys)
     while low < high:
         middle = (low + high) // 2
@@ -83,7 +76,7 @@ def _kind(key: Any, keys: NDArray[np.uint64]) -> int:
     return low if low < len(keys) and keys[low] == key else -1
 
 
-@_njit
+@compiled(f"Tuple(({I64}, {U64}))({TEXT_TYPE}, {I64}, {I64})")
 def _name(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     """Where a name ends, and the hash of its local part without case."""
     state = np.uint64(14695981039346656037)
@@ -101,14 +94,28 @@ def _name(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return at, state
 
 
-@_njit
-def _space(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
+@compiled(f"{I64}({TEXT_TYPE}, {I64}, {I64})")
+def space(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     while at < end and (text[at] == 32 or text[at] == 10 or text[at] == 13 or text[at] == 9):
         at += 1
     return at
 
 
-@_njit
+# assignments of whole rows are small functions: spelt out where they are used they take seconds to compile
+@compiled(f"void({I64}[::1])")
+def clear(row: NDArray[np.int64]) -> None:
+    for i in range(v.ROW):
+        row[i] = 0
+
+
+@compiled(f"{I64}({I64}[:, ::1], {I64}, {I64}[::1])")
+def emit(rows: NDArray[np.int64], count: Any, row: NDArray[np.int64]) -> Any:
+    for i in range(v.ROW):
+        rows[count, i] = row[i]
+    return count + 1
+
+
+@compiled(f"boolean({TEXT_TYPE}, {I64}, {I64})")
 def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     """Whether & begins one of the references that need no DTD."""
     stop = at + 1
@@ -128,8 +135,8 @@ def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     return False
 
 
-@_njit
-def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> Any:
+@compiled(f"boolean({TEXT_TYPE}, {I64}[::1], {I64}, {I64}, {I64})")
+def put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> Any:
     while start < stop and text[start] <= 32:
         start += 1
     while stop > start and text[stop - 1] <= 32:
@@ -139,7 +146,61 @@ def _put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any
     return stop - start <= TEXT
 
 
-@_njit
+@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64}, boolean, {I64}[::1], {U64}[::1], {I64}[:, ::1])")
+def _attributes(
+    text: NDArray[np.uint8],
+    at: Any,
+    end: Any,
+    takes: Any,
+    row: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    kinds: NDArray[np.int64],
+) -> tuple[Any, Any]:
+    """Takes times and units into the row; where the tag ends (-1: not plain), and all its bytes' bits."""
+    high = np.int64(0)
+    while True:
+        before = at
+        at = space(text, at, end)
+        if at >= end:
+            return np.int64(-1), high
+        if text[at] == 62 or text[at] == 47:
+            return at, high
+        name = at
+        at, key = _name(text, at, end)
+        if at == name or name == before:
+            return np.int64(-1), high
+        at = space(text, at, end)
+        if at >= end or text[at] != 61:
+            return np.int64(-1), high
+        at = space(text, at + 1, end)
+        if at >= end or (text[at] != 34 and text[at] != 39):
+            return np.int64(-1), high
+        quote = text[at]
+        at += 1
+        value = at
+        while at < end and text[at] != quote:
+            high |= np.int64(text[at])
+            if text[at] == 60 or text[at] < 32:
+                return np.int64(-1), high
+            if text[at] == 38 and not _reference(text, at, end):
+                return np.int64(-1), high
+            at += 1
+        if at >= end:
+            return np.int64(-1), high
+        if takes:
+            found = find(key, keys)
+            if (
+                found >= 0
+                and (kinds[found, 0] == _TIME or kinds[found, 0] == _UNIT)
+                and not put(text, row, kinds[found, 1], value, at)
+            ):
+                return np.int64(-1), high
+        at += 1
+
+
+@compiled(
+    f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {I64}[:, ::1], {I64}, {U64}[::1], {I64}[:, ::1])"
+)
 def _xml(
     text: NDArray[np.uint8],
     state: NDArray[np.int64],
@@ -148,12 +209,12 @@ def _xml(
     most: int,
     keys: NDArray[np.uint64],
     kinds: NDArray[np.int64],
-) -> tuple[int, int]:
+) -> tuple[int, Any]:
     at: Any = state[_AT]
     depth: Any = state[_LEVEL]
-    end, count = np.int64(len(text)), 0
+    end, count = np.int64(len(text)), np.int64(0)
     following, equipment = state[_NEXT], state[_EQ]
-    row = np.zeros(rows.shape[1], np.int64)
+    row = np.zeros(v.ROW, np.int64)
     datum, leaf, unit, opened, high = np.int64(-1), np.int64(-2), np.int64(0), np.int64(0), np.uint8(0)
     seen_root, row_depth = state[_ROOT], np.int64(0)
     while True:
@@ -186,22 +247,21 @@ def _xml(
             for i in range(at - start):
                 if text[start + i] != text[stack[depth, 0] + i]:
                     return ODD, count
-            at = _space(text, at, end)
+            at = space(text, at, end)
             if at >= end or text[at] != 62:
                 return ODD, count
             at += 1
             kind, number = stack[depth, 2], stack[depth, 3]
             if leaf != -2:
-                if not _put(text, row, leaf, opened, tag):
+                if not put(text, row, leaf, opened, tag):
                     return ODD, count
                 if unit:
                     row[v.UNIT_COLUMN] = unit
                 leaf = np.int64(-2)
-            elif kind == _DATUM and datum == number and depth + 1 == row_depth:
-                rows[count] = row
-                count += 1
+            elif kind == DATUM and datum == number and depth + 1 == row_depth:
+                count = emit(rows, count, row)
                 datum = np.int64(-1)
-            elif kind == _EQUIPMENT:
+            elif kind == EQUIPMENT:
                 equipment = np.int64(0)
                 if count >= most:
                     break
@@ -233,81 +293,44 @@ def _xml(
         at, key = _name(text, start, end)
         if at == start or leaf != -2 or depth >= DEPTH or (depth == 0 and seen_root):
             return ODD, count
-        found = _kind(key, keys)
+        found = find(key, keys)
         kind, number, implied = np.int64(0), np.int64(0), np.int64(0)
         if found >= 0:
             kind, number, implied = kinds[found, 0], kinds[found, 1], kinds[found, 2]
         stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = start, at, kind, number
         depth += 1
-        is_leaf = datum != -1 and (kind >= _LEAF)
+        is_leaf = datum != -1 and (kind >= LEAF)
         takes = False
         if not is_leaf:
             if depth == 1:
                 seen_root = np.int64(1)
-                row[:] = 0
+                clear(row)
                 row[v.CODE_COLUMN] = v.DOCUMENT
                 takes = True
-            if kind == _EQUIPMENT:
+            if kind == EQUIPMENT:
                 equipment = following
                 following += 1
-            elif kind == _DATUM and datum == -1 and depth > 1:
-                row[:] = 0
+            elif kind == DATUM and datum == -1 and depth > 1:
+                clear(row)
                 row[v.EQUIPMENT_COLUMN], row[v.CODE_COLUMN] = equipment, number
                 datum, row_depth, takes = number, np.int64(depth), True
-        # attributes
-        while True:
-            before = at
-            at = _space(text, at, end)
-            if at >= end:
-                return ODD, count
-            if text[at] == 62 or text[at] == 47:
-                break
-            name = at
-            at, key = _name(text, at, end)
-            if at == name or name == before:
-                return ODD, count
-            at = _space(text, at, end)
-            if at >= end or text[at] != 61:
-                return ODD, count
-            at = _space(text, at + 1, end)
-            if at >= end or (text[at] != 34 and text[at] != 39):
-                return ODD, count
-            quote = text[at]
-            at += 1
-            value = at
-            while at < end and text[at] != quote:
-                high |= text[at]
-                if text[at] == 60 or text[at] < 32:
-                    return ODD, count
-                if text[at] == 38 and not _reference(text, at, end):
-                    return ODD, count
-                at += 1
-            if at >= end:
-                return ODD, count
-            if takes:
-                found = _kind(key, keys)
-                if (
-                    found >= 0
-                    and (kinds[found, 0] == _TIME or kinds[found, 0] == _UNIT)
-                    and not _put(text, row, kinds[found, 1], value, at)
-                ):
-                    return ODD, count
-            at += 1
+        at, bits = _attributes(text, at, end, takes, row, keys, kinds)
+        if at < 0:
+            return ODD, count
+        high |= np.uint8(bits)
         if depth == 1 and takes and row[v.CODE_COLUMN] == v.DOCUMENT:
-            rows[count] = row
-            count += 1
-            if kind == _DATUM:
+            count = emit(rows, count, row)
+            if kind == DATUM:
                 return ODD, count  # a document of one bare element
         if text[at] == 47:  # an empty element
             at += 1
             if at >= end or text[at] != 62:
                 return ODD, count
             depth -= 1
-            if kind == _DATUM and not is_leaf and datum == number and row_depth == depth + 1:
-                rows[count] = row
-                count += 1
+            if kind == DATUM and not is_leaf and datum == number and row_depth == depth + 1:
+                count = emit(rows, count, row)
                 datum = np.int64(-1)
-            elif kind == _EQUIPMENT and not is_leaf:
+            elif kind == EQUIPMENT and not is_leaf:
                 equipment = np.int64(0)
         elif is_leaf:
             leaf, unit, opened = number, implied, at + 1

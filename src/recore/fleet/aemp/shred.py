@@ -53,10 +53,10 @@ class Shred:
     def decoded(self, text: bytes) -> str:
         """A text of this document without its references or escapes."""
         if self.raw == "xml" and b"&" in text:
-            return unescape(text.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"})
+            return unescape(text.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}).strip()
         if self.raw == "json" and b"\\" in text:
-            return str(json.loads(b'"' + text + b'"'))
-        return text.decode("utf-8", "replace")
+            return str(json.loads(b'"' + text + b'"')).strip()
+        return text.decode("utf-8", "replace").strip()
 
 
 class _Writer:

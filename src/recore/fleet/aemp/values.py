@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +13,40 @@ from recore.fleet.aemp import kernel
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.shred import Shred
 
+if TYPE_CHECKING:
+    from recore.fleet.aemp.decode import Decoded
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(
     r"P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z", re.I
 )
-_FLAGS = {
-    "true": 1.0,
-    "false": 0.0,
-    "1": 1.0,
-    "0": 0.0,
-    "on": 1.0,
-    "off": 0.0,
-    "running": 1.0,
-    "stopped": 0.0,
-}
 REASONS = {1: "not a number", 2: "a value that no machine can have", 3: "an unknown unit"}
+
+
+def cells(
+    shred: Shred, rows: NDArray[np.int64], value: v.Value, decoded: Decoded | None
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """`values`, those that the compiled kernel has read from there."""
+    if decoded is None:
+        return values(shred, rows, value)
+    got, reasons = decoded.values[rows, value.slot], decoded.reasons[rows, value.slot]
+    odd = np.flatnonzero(decoded.states[rows, value.slot] == kernel.ODD)
+    if len(odd):
+        got[odd], reasons[odd] = values(shred, rows[odd], value)
+    return got, reasons
+
+
+def moments(
+    shred: Shred, rows: NDArray[np.int64], decoded: Decoded | None
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """`times`, those that the compiled kernel has read from there."""
+    if decoded is None:
+        return times(shred, rows)
+    ts, states = decoded.ts[rows], decoded.timed[rows]
+    odd = np.flatnonzero(states == kernel.ODD)
+    if len(odd):
+        ts[odd], states[odd] = times(shred, rows[odd])
+    return ts, states
 
 
 def values(
@@ -42,7 +62,10 @@ def values(
     reasons = np.zeros(len(rows), np.int8)
     hours = np.zeros(len(rows), bool)
     for i in np.flatnonzero(states == kernel.ODD):
-        got[i], hours[i] = _odd_number(shred.at(int(rows[i]), value.slot), value.kind)
+        if text_of := shred.at(int(rows[i]), value.slot):
+            got[i], hours[i] = _odd_number(text_of, value.kind)
+        else:  # nothing but space
+            states[i] = kernel.EMPTY
     reasons[(states == kernel.ODD) & np.isnan(got)] = 1
     if value.kind:
         factor = _factors(shred, rows, value)
@@ -62,15 +85,14 @@ def _flags(
     hashes = kernel.words(np.frombuffer(shred.text, np.uint8), spans)
     got, reasons = np.full(len(rows), np.nan), np.zeros(len(rows), np.int8)
     for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
-        if number:
-            meaning = _FLAGS.get(shred.at(int(rows[place]), value.slot).lower(), np.nan)
+        if number and (word := shred.at(int(rows[place]), value.slot).lower()):
+            meaning = v.FLAGS.get(word, np.nan)
             got[hashes == number] = meaning
             reasons[hashes == number] = np.isnan(meaning)
     return got, reasons
 
 
 def _factors(shred: Shred, rows: NDArray[np.int64], value: v.Value) -> NDArray[np.float64]:
-    table = v.UNITS[value.kind]
     slot = 4 if value.slot == 1 and value.kind == "volume" else 3
     column = v.SLOT_COLUMN + 2 * slot
     spans = np.ascontiguousarray(shred.rows[rows, column : column + 2])
@@ -78,24 +100,11 @@ def _factors(shred: Shred, rows: NDArray[np.int64], value: v.Value) -> NDArray[n
     factors = np.ones(len(rows))
     for number, place in zip(*np.unique(hashes, return_index=True), strict=True):
         if number:
-            factors[hashes == number] = _factor(shred.at(int(rows[place]), slot), table)
+            factors[hashes == number] = v.factor(shred.at(int(rows[place]), slot), value.kind)
     implied = shred.rows[rows, v.UNIT_COLUMN]
     for number in np.unique(implied[(hashes == 0) & (implied > 0)]) if value.slot == 0 else ():
-        factors[(hashes == 0) & (implied == number)] = _factor(v.IMPLIED_WORD[int(number)], table)
+        factors[(hashes == 0) & (implied == number)] = v.factor(v.IMPLIED_WORD[int(number)], value.kind)
     return factors
-
-
-def _factor(word: str, table: dict[str, float]) -> float:
-    plain = word.strip().lower().replace("_", " ").replace("-", " ")
-    for text in (
-        plain,
-        plain.removesuffix("s"),
-        plain.replace("s per ", " per "),
-        plain.replace(" ", "").removesuffix("s"),
-    ):
-        if text in table:
-            return table[text]
-    return float("nan")
 
 
 def _odd_number(text: str, kind: str) -> tuple[float, bool]:
@@ -111,11 +120,11 @@ def _odd_number(text: str, kind: str) -> tuple[float, bool]:
 
 def times(shred: Shred, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     spans = np.ascontiguousarray(shred.rows[rows, v.TIME_COLUMN : v.TIME_COLUMN + 2])
-    values, states = kernel.times(np.frombuffer(shred.text, np.uint8), spans)
+    ts, states = kernel.times(np.frombuffer(shred.text, np.uint8), spans)
     for i in np.flatnonzero(states == kernel.ODD):
         if (moment := _odd_time(shred.at(int(rows[i]), -1))) is not None:
-            values[i], states[i] = moment, kernel.GOOD
-    return values, states
+            ts[i], states[i] = moment, kernel.GOOD
+    return ts, states
 
 
 def _odd_time(text: str) -> int | None:

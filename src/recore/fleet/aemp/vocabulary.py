@@ -164,6 +164,16 @@ UNITS: dict[str, dict[str, float]] = {
         "m/": 3.6,  # 'm/s' without its final s
     },
 }
+FLAGS = {
+    "true": 1.0,
+    "false": 0.0,
+    "1": 1.0,
+    "0": 0.0,
+    "on": 1.0,
+    "off": 0.0,
+    "running": 1.0,
+    "stopped": 0.0,
+}
 # units that a child's own name tells
 IMPLIED = {"": 0, "minute": 1, "second": 2, "kilometre": 3, "mile": 4, "litre": 5, "gallon": 6, "hour": 7}
 IMPLIED_WORD = {number: word for word, number in IMPLIED.items()}
@@ -214,3 +224,18 @@ def implied(name: str) -> int:
 def local(name: str) -> str:
     """A name without prefix, namespace and case."""
     return name.rpartition("}")[2].rpartition(":")[2].lstrip("@").lower()
+
+
+def factor(word: str, kind: str) -> float:
+    """From a unit to the column's, NaN where it is unknown."""
+    table = UNITS[kind]
+    plain = word.strip().lower().replace("_", " ").replace("-", " ")
+    for text in (
+        plain,
+        plain.removesuffix("s"),
+        plain.replace("s per ", " per "),
+        plain.replace(" ", "").removesuffix("s"),
+    ):
+        if text in table:
+            return table[text]
+    return float("nan")
