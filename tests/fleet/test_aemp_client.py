@@ -69,9 +69,12 @@ def test_no_token_no_fleet(fleet: Telegrams) -> None:
 def test_the_token_stays_with_its_server(fleet: Telegrams) -> None:
     with Server(fleet) as stranger:
         elsewhere = stranger.address + "/Fleet/2"
-        with Server(fleet, page_size=5, client=("recore", SECRET), elsewhere=elsewhere) as server:
-            with pytest.raises(BadInput, match="another server"), Client(server.address, ME) as client:
-                list(client.documents(server.address + "/Fleet/1"))
+        with (
+            Server(fleet, page_size=5, client=("recore", SECRET), elsewhere=elsewhere) as server,
+            pytest.raises(BadInput, match="another server"),
+            Client(server.address, ME) as client,
+        ):
+            list(client.documents(server.address + "/Fleet/1"))
         assert stranger.requests == []
 
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from recore.errors import BadInput
@@ -286,6 +287,6 @@ def _conformed(table: pa.Table, shape: Shape, name: str) -> pa.Table:
 
 
 def _first_of_key(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    numbered = table.select(key).append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+    numbered = table.select(key).append_column("_row", pa.array(np.arange(table.num_rows)))
     first = numbered.group_by(list(key), use_threads=False).aggregate([("_row", "min")])["_row_min"]
     return table if len(first) == table.num_rows else table.take(first.sort())
