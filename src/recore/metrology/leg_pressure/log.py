@@ -457,8 +457,7 @@ def _slow_records(
                         unseen.setting_of(unseen.settings(p, reader.limits), face),
                     )
                     for leg, (ts, p, _) in legs.items()
-                },
-                reader.limits,
+                }
             )
             for leg, after in found.items():
                 if len(after):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, YIELD_BAND, Limits
+from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, Limits
 from recore.metrology.leg_pressure.rows import Pressures, Times
 
 # a leg is let go, advanced and set in no less than this: only slower records can miss it (and a sample put in
@@ -30,18 +30,27 @@ NOBODY_SAW_MPA = -HIGHEST / PER_MPA
 # setting pressures are known from at least so many releases that were seen …
 KNOWN = 5
 # … they scatter by at least this share, and a leg's own setting lies within so many of these scatters
-LEAST_SPREAD = 0.015
+LEAST_SPREAD = 0.03
 SPREADS = 3.5
-# a leg changes by at least this much when it is let go and set again (MPa; and so many times the usual change
-# from sample to sample), with its twin or with a sample on the way by less
-CHANGE_MPA = 2.0
-TWIN_CHANGE_MPA = 0.4
-NOISES = 8.0
+# no roof and no leak changes a leg by this much in one step and for good, MPa; only a valve that yields does
+LARGE_MPA = 4.0
+# down to the setting pressure, where the leg then loads faster than before, a smaller change (MPa; and so many
+# times the usual change from sample to sample) tells, and by so much faster within three steps
+SMALL_MPA, FASTER_MPA = 0.8, 0.3
+# and so does this much, without
+MIDDLE_MPA = 2.0
+# with another leg of the support released in the same step, or a sample on the way
+TWIN_MPA = 0.4
+NOISES = 6.0
 # a sample on the way lies below both neighbours by this much, MPa
 DIP_MPA = 4.0
-# a yield valve gives back so much of its opening pressure, at most, when it works; a leg that yielded and is then
-# let go goes further down
-BLOW_DOWN = 0.2
+# a valve yields at the top of what the leg ever shows, or of what it should; a drop from there to no further
+# than so much below is its blow-down, also a slow valve's
+TOP_SHARE = 0.97
+BLOW_DOWN = 0.32
+# a good one reseats within this share; it goes bad or good within days
+GOOD_BLOW_DOWN = 0.15
+VALVE_US = 12 * 3600 * 10**6
 
 
 class Setting(NamedTuple):
@@ -56,17 +65,22 @@ class Setting(NamedTuple):
 class Steps:
     """Every step of a leg's record from one set sample to another.
 
-    `place`: index of the sample before; `before`, `after`: pressures of the legs at rest before and after it,
-    MPa, where `dip` says that a sample between, on the way, is left out; `noise`: usual change of a step, MPa.
+    `place`: index of the sample before; `before`, `after`: pressures before and after it, MPa, where samples on
+    the way (`dip`: how many) are left out; `lasting`: it is no excursion that comes back; `faster`: how much more
+    the pressure rises in the three steps after it than in those before, MPa; `beside`: largest change of the
+    steps before and after; `noise`: usual change of a step; `top`: highest usual pressure of the leg.
     """
 
     ts: Times
     place: NDArray[np.int64]
     before: Pressures
     after: Pressures
-    dip: NDArray[np.bool_]
+    dip: NDArray[np.int64]
     lasting: NDArray[np.bool_]
+    faster: Pressures
+    beside: Pressures
     noise: float
+    top: float
     released: Times  # times of samples that were released
 
 
@@ -84,7 +98,7 @@ def settings(p: Pressures, limits: Limits) -> NDArray[np.float64]:
 
 def _at_rest(first: Pressures, second: Pressures) -> NDArray[np.float64]:
     """The pressure a leg was set to, from the first two samples: the first may be on the way up."""
-    return np.asarray(np.where(second - first > CHANGE_MPA, second, first), np.float64)
+    return np.asarray(np.where(second - first > LARGE_MPA / 2, second, first), np.float64)
 
 
 def setting_of(own: NDArray[np.float64], others: NDArray[np.float64]) -> Setting | None:
@@ -100,33 +114,70 @@ def setting_of(own: NDArray[np.float64], others: NDArray[np.float64]) -> Setting
 def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
     """The steps of a record."""
     set_ = p >= limits.release_p / PER_MPA
-    near = np.diff(ts) <= STEPS * usual_us
-    k = np.flatnonzero(set_[:-1] & set_[1:] & near)
-    change = np.abs(np.diff(p))[k]
-    noise = 1.4826 * float(np.median(change)) if len(change) else 0.0
     n = len(p)
-    first, second, third = p[k + 1], p[np.minimum(k + 2, n - 1)], p[np.minimum(k + 3, n - 1)]
-    # on the way down or up
-    dip = (np.minimum(p[k], second) - first > DIP_MPA) & (k + 2 < n)
-    after = np.where(dip, second, first)
-    later = np.where(dip, third, second)
-    earlier = p[np.maximum(k - 1, 0)]
-    change = after - p[k]
-    lasting = (np.abs(later - p[k]) > 0.5 * np.abs(change)) & ((later > p[k]) == (change > 0))
-    # the step before is no excursion that comes back here
-    lasting &= np.abs(after - earlier) > 0.5 * np.abs(change)
-    return Steps(ts, k, p[k], after, dip, lasting, noise, ts[~set_])
+    longest = int(STEPS * usual_us)
+    k = np.flatnonzero(set_[:-1] & set_[1:] & (np.diff(ts) <= longest))
+    noise = _noise(np.abs(np.diff(p))[k])
+    dip = np.zeros(len(k), np.int64)
+    for width in (2, 1):
+        end = np.minimum(k + 1 + width, n - 1)
+        lowest = np.minimum(p[k], p[end]) - DIP_MPA
+        on_the_way = (k + 1 + width < n) & (ts[end] - ts[k] <= longest + width * usual_us)
+        below = np.ones(len(k), bool)
+        for j in range(1, width + 1):
+            between = np.minimum(k + j, n - 1)
+            below &= (p[between] < lowest) & set_[between]
+        if width == 1:  # or on the way up, from a leg that had leaked
+            first = np.minimum(k + 1, n - 1)
+            rises = np.minimum(p[end] - p[k], p[end] - p[first]) >= LARGE_MPA
+            below |= rises & (np.abs(p[first] - p[k]) >= max(SMALL_MPA, NOISES * noise)) & set_[first]
+        dip[on_the_way & below] = width
+
+    def at(place: NDArray[np.int64]) -> Pressures:
+        return p[np.clip(place, 0, n - 1)]
+
+    first = k + 1 + dip
+    before, after, later, earlier = p[k], at(first), at(first + 1), at(k - 1)
+    change = after - before
+    lasting = (np.abs(later - before) > 0.5 * np.abs(change)) & ((later > before) == (change > 0))
+    lasting &= (np.abs(after - earlier) > 0.5 * np.abs(change)) & ((after > earlier) == (change > 0))
+    # the leg is on its way, not at rest, where a dip was just before
+    way = np.zeros(n + 3, bool)
+    for j in (1, 2):
+        way[k[dip >= j] + j] = True
+    lasting &= ~way[k]
+    dip[way[k]] = 0
+    return Steps(
+        ts=ts,
+        place=k,
+        before=before,
+        after=after,
+        dip=dip,
+        lasting=lasting,
+        faster=(at(first + 3) - after) - (before - at(k - 3)),
+        beside=np.maximum(np.abs(later - after), np.abs(before - earlier)),
+        noise=noise,
+        top=float(np.quantile(p, 0.998)) if n else 0.0,
+        released=ts[~set_],
+    )
 
 
-def unseen(legs: Mapping[int, tuple[Steps, Setting | None]], limits: Limits) -> dict[int, Times]:
+def _noise(change: Pressures) -> float:
+    """Standard deviation of what samples change by, from the smaller three quarters, MPa."""
+    if not len(change):
+        return 0.0
+    kept = np.sort(change)[: max(3 * len(change) // 4, 1)]
+    return 1.94 * float(kept.mean())  # of normal errors
+
+
+def unseen(legs: Mapping[int, tuple[Steps, Setting | None]]) -> dict[int, Times]:
     """Indices of the samples before each release that the legs of one support do not show.
 
     Parameters
     ----------
     legs : steps of each leg, and where it is set
-    limits : thresholds
     """
-    alone = {leg: _alone(of, setting, limits) for leg, (of, setting) in legs.items()}
+    alone = {leg: _alone(of, setting) for leg, (of, setting) in legs.items()}
     found = {}
     for leg, (of, setting) in legs.items():
         mask = alone[leg].copy()
@@ -138,43 +189,65 @@ def unseen(legs: Mapping[int, tuple[Steps, Setting | None]], limits: Limits) -> 
     return found
 
 
-def _alone(of: Steps, setting: Setting | None, limits: Limits) -> NDArray[np.bool_]:
+def _alone(of: Steps, setting: Setting | None) -> NDArray[np.bool_]:
     """Steps that are a release by what this leg shows."""
     if setting is None:
         return np.zeros(len(of.place), bool)
-    least = max(CHANGE_MPA, NOISES * of.noise)
-    change = np.abs(of.after - of.before)
-    at_setting = np.abs(of.after - setting.level) <= SPREADS * setting.spread
-    told = at_setting & of.lasting & (change >= least)
-    told |= at_setting & of.dip & (change >= least / 2)
-    band = limits.band_p / PER_MPA / YIELD_BAND
-    valve = (of.before > 0.85 * band) & (of.after > (1 - BLOW_DOWN) * of.before) & ~of.dip
-    return told & ~valve
+    change = of.after - of.before
+    size = np.abs(change)
+    away = (of.after - setting.level) / setting.spread
+    noise = NOISES * of.noise
+    at_setting = (away <= SPREADS) & (away >= -1.5 * SPREADS)
+    faster = of.faster >= max(FASTER_MPA, noise / 2)
+    leaked = (of.before - setting.level) / setting.spread < -SPREADS
+    told = (size >= max(LARGE_MPA, noise)) & (away <= SPREADS) & ((change < 0) | (leaked & at_setting))
+    told |= (change <= -max(MIDDLE_MPA, noise)) & at_setting
+    told |= (change <= -max(SMALL_MPA, noise)) & at_setting & faster
+    told &= of.lasting
+    told |= (of.dip > 0) & at_setting & ((size >= max(SMALL_MPA / 2, noise / 2)) | (of.dip > 1) | faster)
+    return told & ~_yields(of)
+
+
+def _yields(of: Steps) -> NDArray[np.bool_]:
+    """Steps that may be a yield valve that opens and reseats.
+
+    One that reseats far below does so every time. So a large drop is none where the same valve reseated well at
+    about that time.
+    """
+    drop = of.before - of.after
+    opens = (of.before >= TOP_SHARE * of.top) & (of.dip == 0)
+    well = opens & of.lasting & (drop >= max(SMALL_MPA, NOISES * of.noise)) & (drop <= GOOD_BLOW_DOWN * of.before)
+    moments = of.ts[of.place]
+    good = moments[well]
+    lately = np.searchsorted(good, moments + VALVE_US, "right") > np.searchsorted(good, moments - VALVE_US)
+    return opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before)
 
 
 def _with_twin(of: Steps, setting: Setting | None, moments: Times) -> NDArray[np.bool_]:
     """Steps in which another leg of the support is released."""
     if setting is None or not len(moments):
         return np.zeros(len(of.place), bool)
-    change = np.abs(of.after - of.before)
-    told = (np.abs(of.after - setting.level) <= SPREADS * setting.spread) & (
-        (of.lasting & (change >= max(TWIN_CHANGE_MPA, NOISES / 2 * of.noise))) | of.dip
-    )
+    change = of.after - of.before
+    told = change <= -max(TWIN_MPA, NOISES / 2 * of.noise)
+    told |= change >= np.maximum(2 * TWIN_MPA + NOISES / 2 * of.noise, 2.5 * of.beside)
+    told &= of.lasting
+    told |= of.dip > 0
+    told &= of.after - setting.level <= SPREADS * setting.spread
     first, last = of.ts[of.place], of.ts[of.place + 1]
     return told & (np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left"))
 
 
 def _once(of: Steps, mask: NDArray[np.bool_]) -> Times:
-    """Of steps that follow one another, or a release that was seen, the largest, or none."""
+    """Of steps that follow one another the one with a sample on the way, or the largest; none beside a release
+    that was seen."""
     chosen = []
-    index = of.place
-    released = of.released
-    for begin, end in _groups(index[mask]):
-        members = np.flatnonzero(mask)[begin:end]
-        best = int(members[np.argmax(np.abs(of.after - of.before)[members])])
-        k = int(index[best])
-        a, b = int(of.ts[max(k - 1, 0)]), int(of.ts[min(k + 3, len(of.ts) - 1)])
-        if np.searchsorted(released, b, "right") == np.searchsorted(released, a, "left"):
+    weight = np.abs(of.after - of.before) + 1000.0 * (of.dip > 0)
+    all_ = np.flatnonzero(mask)
+    for begin, end in _groups(of.place[all_]):
+        best = int(all_[begin:end][np.argmax(weight[all_[begin:end]])])
+        k = int(of.place[best])
+        a, b = int(of.ts[max(k - 1, 0)]), int(of.ts[min(k + 2 + int(of.dip[best]), len(of.ts) - 1)])
+        if np.searchsorted(of.released, b, "right") == np.searchsorted(of.released, a, "left"):
             chosen.append(k)
     return np.array(chosen, np.int64)
 
