@@ -21,7 +21,7 @@ from recore.metrology.leg_pressure.layout import layout
 from recore.metrology.leg_pressure.records import YIELD, cycles_of, event_driven, runs_of, yields_of
 from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, stretches
 from recore.metrology.leg_pressure.second_look import Look, Piece, put_right, read, zero
-from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
+from recore.metrology.leg_pressure.segment import LegPart, Reader, Segment
 from recore.metrology.leg_pressure.stuck import Stuck, stuck
 from recore.metrology.leg_pressure.zero import Reference, pieces, reference
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     _Task = tuple[int, list[Part]]  # number of the table, and consecutive parts of it
 
+# below this many rows the interpreter is done before the compiled kernel is loaded, also over a slow record
+SMALL_LOG = 50_000
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
 # readings that change by less from sample to sample, on average, are still

@@ -9,7 +9,7 @@ but not by chance to that value in a single step, and not in both legs at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,8 +37,10 @@ LARGE_MPA = 4.0
 # down to the setting pressure, where the leg then loads faster than before, a smaller change (MPa; and so many
 # times the usual change from sample to sample) tells, and by so much faster within three steps
 SMALL_MPA, FASTER_MPA = 0.8, 0.3
+# or by this much with hardly any change
+ANEW_MPA = 0.6
 # and so does this much, without
-MIDDLE_MPA = 2.0
+MIDDLE_MPA = 1.5
 # with another leg of the support released in the same step, or a sample on the way
 TWIN_MPA = 0.4
 NOISES = 6.0
@@ -67,8 +69,9 @@ class Steps:
 
     `place`: index of the sample before; `before`, `after`: pressures before and after it, MPa, where samples on
     the way (`dip`: how many) are left out; `lasting`: it is no excursion that comes back; `faster`: how much more
-    the pressure rises in the three steps after it than in those before, MPa; `beside`: largest change of the
-    steps before and after; `noise`: usual change of a step; `top`: highest usual pressure of the leg.
+    the pressure rises in the three steps after it than in those before, MPa; `loads`: it rises in each
+    of these, and ever slower; `rested`: it hardly changed in those before;
+    `beside`: largest change of the steps before and after; `noise`: usual change of a step; `top`: highest usual pressure of the leg.
     """
 
     ts: Times
@@ -79,6 +82,8 @@ class Steps:
     lasting: NDArray[np.bool_]
     faster: Pressures
     beside: Pressures
+    loads: NDArray[np.bool_]
+    rested: NDArray[np.bool_]
     noise: float
     top: float
     released: Times  # times of samples that were released
@@ -141,6 +146,9 @@ def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
     change = after - before
     lasting = (np.abs(later - before) > 0.5 * np.abs(change)) & ((later > before) == (change > 0))
     lasting &= (np.abs(after - earlier) > 0.5 * np.abs(change)) & ((after > earlier) == (change > 0))
+    rise = [at(first + j + 1) - at(first + j) for j in range(3)]
+    loads = (rise[0] > noise) & (rise[1] > 0) & (rise[2] > 0)
+    loads &= (rise[0] + noise > rise[1]) & (rise[1] + noise > rise[2]) & (rise[0] < 3 * (rise[1] + rise[2]))
     # the leg is on its way, not at rest, where a dip was just before
     way = np.zeros(n + 3, bool)
     for j in (1, 2):
@@ -155,6 +163,9 @@ def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
         dip=dip,
         lasting=lasting,
         faster=(at(first + 3) - after) - (before - at(k - 3)),
+        loads=loads,
+        rested=np.max([np.abs(before - at(k - j)) for j in (1, 2, 3)], axis=0)
+        <= np.maximum(4 * noise, 0.25 * (at(first + 3) - after)),
         beside=np.maximum(np.abs(later - after), np.abs(before - earlier)),
         noise=noise,
         top=float(np.quantile(p, 0.998)) if n else 0.0,
@@ -178,9 +189,12 @@ def unseen(legs: Mapping[int, tuple[Steps, Setting | None]]) -> dict[int, Times]
     legs : steps of each leg, and where it is set
     """
     alone = {leg: _alone(of, setting) for leg, (of, setting) in legs.items()}
+    upward = {leg: _upward(of, setting) for leg, (of, setting) in legs.items()}
     found = {}
     for leg, (of, setting) in legs.items():
         mask = alone[leg].copy()
+        # what both legs show may be the roof
+        mask |= upward[leg] & ~_together(of, [legs[other][0] for other in legs if other != leg])
         for other, (twin, _) in legs.items():
             if other != leg:
                 moments = np.sort(np.concatenate((twin.released, twin.ts[twin.place[alone[other]] + 1])))
@@ -203,9 +217,34 @@ def _alone(of: Steps, setting: Setting | None) -> NDArray[np.bool_]:
     told = (size >= max(LARGE_MPA, noise)) & (away <= SPREADS) & ((change < 0) | (leaked & at_setting))
     told |= (change <= -max(MIDDLE_MPA, noise)) & at_setting
     told |= (change <= -max(SMALL_MPA, noise)) & at_setting & faster
-    told &= of.lasting
+    told &= of.lasting | (of.loads & faster)
+    # loading anew from about the pressure of before
+    anew = of.loads & (of.faster >= max(ANEW_MPA, 1.5 * noise)) & (np.abs(away) <= SPREADS)
+    told |= anew & (change <= -noise / 2)
+    told |= (of.dip > 0) & (away <= 2 * SPREADS) & (size >= LARGE_MPA / 2)
     told |= (of.dip > 0) & at_setting & ((size >= max(SMALL_MPA / 2, noise / 2)) | (of.dip > 1) | faster)
     return told & ~_yields(of)
+
+
+def _upward(of: Steps, setting: Setting | None) -> NDArray[np.bool_]:
+    """Steps up after which a leg that was at rest loads anew."""
+    if setting is None:
+        return np.zeros(len(of.place), bool)
+    change = of.after - of.before
+    noise = NOISES * of.noise
+    told = of.loads & (of.faster >= max(ANEW_MPA, 1.5 * noise)) & (change >= -noise / 2)
+    told &= (change < LARGE_MPA) & (np.abs(of.after - setting.level) <= SPREADS * setting.spread)
+    return np.asarray(told & of.rested & ~_yields(of))
+
+
+def _together(of: Steps, twins: Sequence[Steps]) -> NDArray[np.bool_]:
+    """Steps in which another leg changes, too."""
+    found = np.zeros(len(of.place), bool)
+    for twin in twins:
+        rises = twin.ts[twin.place[twin.faster >= ANEW_MPA / 2] + 1]
+        first, last = (of.ts[np.clip(of.place + j, 0, len(of.ts) - 1)] for j in (-1, 2))
+        found |= np.searchsorted(rises, last, "right") > np.searchsorted(rises, first, "left")
+    return found
 
 
 def _yields(of: Steps) -> NDArray[np.bool_]:
@@ -238,10 +277,11 @@ def _with_twin(of: Steps, setting: Setting | None, moments: Times) -> NDArray[np
 
 
 def _once(of: Steps, mask: NDArray[np.bool_]) -> Times:
-    """Of steps that follow one another the one with a sample on the way, or the largest; none beside a release
+    """Of steps that follow one another the one with a sample on the way, or the largest drop; none beside a release
     that was seen."""
     chosen = []
-    weight = np.abs(of.after - of.before) + 1000.0 * (of.dip > 0)
+    change = of.after - of.before
+    weight = np.abs(change) + 1000.0 * (of.dip > 0) + 100.0 * (change < 0)
     all_ = np.flatnonzero(mask)
     for begin, end in _groups(of.place[all_]):
         best = int(all_[begin:end][np.argmax(weight[all_[begin:end]])])
