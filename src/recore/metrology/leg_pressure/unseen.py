@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, Limits
+from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, RUN_US, Limits
 from recore.metrology.leg_pressure.rows import Pressures, Times
 
 # a leg is let go, advanced and set in no less than this: only slower records can miss it (and a sample put in
@@ -44,6 +44,11 @@ MIDDLE_MPA = 1.5
 # with another leg of the support released in the same step, or a sample on the way
 TWIN_MPA = 0.4
 NOISES = 6.0
+# legs are let go together where so many of the releases that were seen were (those less than this apart are one)
+COUPLED_SHARE = 0.8
+APART_US = 120 * 10**6
+# a run of more equal samples than this, for 5 min or more, is not looked into
+STILL_SAMPLES = 6
 # a sample on the way lies below both neighbours by this much, MPa
 DIP_MPA = 4.0
 # a valve yields at the top of what the leg ever shows, or of what it should; a drop from there to no further
@@ -121,7 +126,8 @@ def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
     set_ = p >= limits.release_p / PER_MPA
     n = len(p)
     longest = int(STEPS * usual_us)
-    k = np.flatnonzero(set_[:-1] & set_[1:] & (np.diff(ts) <= longest))
+    k = np.flatnonzero(set_[:-1] & set_[1:] & (np.diff(ts) <= longest) & ~_still(ts, p))
+    k = k[ts[np.minimum(k + 4, n - 1)] - ts[np.maximum(k - 3, 0)] <= 2 * 7 * usual_us]  # none beside a gap
     noise = _noise(np.abs(np.diff(p))[k])
     dip = np.zeros(len(k), np.int64)
     for width in (2, 1):
@@ -173,6 +179,17 @@ def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
     )
 
 
+def _still(ts: Times, p: Pressures) -> NDArray[np.bool_]:
+    """Steps that lie in, or beside, a long run of exactly the same value: a transducer may be stuck."""
+    edges = np.concatenate(([0], 1 + np.flatnonzero(np.diff(p)), [len(p)]))
+    first, last = edges[:-1], edges[1:] - 1
+    found = np.zeros(len(p) + 1, bool)
+    for a, b in zip(first.tolist(), last.tolist(), strict=True):
+        if b - a >= STILL_SAMPLES and ts[b] - ts[a] >= RUN_US:
+            found[a : b + 2] = True  # number k + 1: step from k to k + 1
+    return found[1:-1]
+
+
 def _noise(change: Pressures) -> float:
     """Standard deviation of what samples change by, from the smaller three quarters, MPa."""
     if not len(change):
@@ -197,8 +214,9 @@ def unseen(legs: Mapping[int, tuple[Steps, Setting | None]]) -> dict[int, Times]
         mask |= upward[leg] & ~_together(of, [legs[other][0] for other in legs if other != leg])
         for other, (twin, _) in legs.items():
             if other != leg:
-                moments = np.sort(np.concatenate((twin.released, twin.ts[twin.place[alone[other]] + 1])))
-                mask |= _with_twin(of, setting, moments)
+                middle = twin.ts[twin.place] + np.diff(twin.ts)[twin.place] // 2
+                moments = np.sort(np.concatenate((twin.released, middle[alone[other]])))
+                mask |= _with_twin(of, setting, moments, _coupled(of, moments))
         found[leg] = _once(of, mask)
     return found
 
@@ -262,7 +280,18 @@ def _yields(of: Steps) -> NDArray[np.bool_]:
     return opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before)
 
 
-def _with_twin(of: Steps, setting: Setting | None, moments: Times) -> NDArray[np.bool_]:
+def _coupled(of: Steps, moments: Times) -> bool:
+    """Whether a leg is let go when its twin is: nearly all of its releases that were seen say so."""
+    new = of.released[np.diff(of.released, prepend=of.released[:1] - APART_US - 1) > APART_US]
+    if len(new) < KNOWN:
+        return False
+    k = np.searchsorted(of.ts, new)
+    first, last = of.ts[np.maximum(k - 2, 0)], of.ts[np.minimum(k + 2, len(of.ts) - 1)]
+    together = np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left")
+    return bool(np.count_nonzero(together) >= COUPLED_SHARE * len(new))
+
+
+def _with_twin(of: Steps, setting: Setting | None, moments: Times, coupled: bool) -> NDArray[np.bool_]:
     """Steps in which another leg of the support is released."""
     if setting is None or not len(moments):
         return np.zeros(len(of.place), bool)
@@ -272,6 +301,8 @@ def _with_twin(of: Steps, setting: Setting | None, moments: Times) -> NDArray[np
     told &= of.lasting
     told |= of.dip > 0
     told &= of.after - setting.level <= SPREADS * setting.spread
+    if coupled:
+        told |= np.abs(of.after - setting.level) <= SPREADS * setting.spread
     first, last = of.ts[of.place], of.ts[of.place + 1]
     return told & (np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left"))
 
