@@ -215,7 +215,7 @@ def unseen(legs: Mapping[int, tuple[Steps, Setting | None]]) -> dict[int, Times]
         for other, (twin, _) in legs.items():
             if other != leg:
                 middle = twin.ts[twin.place] + np.diff(twin.ts)[twin.place] // 2
-                moments = np.sort(np.concatenate((twin.released, middle[alone[other]])))
+                moments = np.sort(np.concatenate((_onsets(twin), middle[alone[other]])))
                 mask |= _with_twin(of, setting, moments, _coupled(of, moments))
         found[leg] = _once(of, mask)
     return found
@@ -280,9 +280,15 @@ def _yields(of: Steps) -> NDArray[np.bool_]:
     return opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before)
 
 
+def _onsets(of: Steps) -> Times:
+    """When the releases that a leg shows begin; a record that begins released shows none."""
+    new = of.released[np.diff(of.released, prepend=of.released[:1] - APART_US - 1) > APART_US]
+    return new[new > of.ts[0]] if len(new) else new
+
+
 def _coupled(of: Steps, moments: Times) -> bool:
     """Whether a leg is let go when its twin is: nearly all of its releases that were seen say so."""
-    new = of.released[np.diff(of.released, prepend=of.released[:1] - APART_US - 1) > APART_US]
+    new = _onsets(of)
     if len(new) < KNOWN:
         return False
     k = np.searchsorted(of.ts, new)
