@@ -108,7 +108,7 @@ class TestNoneWhereNone:
         p = table["pressure_mpa"].to_numpy().copy()
         where = 20 + np.flatnonzero((p[:-1] < 3) & (p[1:] > 10))
         p[where[2:20:3]] -= 9.0  # comes back
-        p[where[3]: where[3] + 30] += 3.0  # does not, for a while
+        p[where[3] : where[3] + 30] += 3.0  # does not, for a while
         result = support_cycles(Table.of(table.set_column(3, "pressure_mpa", pa.array(p))))
         assert result.cycles.value == 2 * len(truth)
 

@@ -292,7 +292,11 @@ def _finished(records: Sequence[LegRecord]) -> None:
 
 
 def read_log(
-    tables: Sequence[Table | Unread], limits: Limits, executor: Executor, zeros: ZeroLimits, unseen_releases: bool = True
+    tables: Sequence[Table | Unread],
+    limits: Limits,
+    executor: Executor,
+    zeros: ZeroLimits,
+    unseen_releases: bool = True,
 ) -> Log:
     """Read several tables as one log, with memory bounded by the parts in flight and the cycles found.
 

@@ -59,8 +59,10 @@ def stuck(
         usual = float(np.quantile(length, 0.5)) if len(length) > 4 else 0.0
         for row, lasted in zip(rows, length.tolist(), strict=True):
             begin, end, value = int(row["start"]), int(row["end"]), int(row["value"])
-            proved = lasted >= PROVED_US and row["samples"] >= PROVED_SAMPLES and any(
-                _moved(starts[twin], ends[twin], begin, end) for twin in twins
+            proved = (
+                lasted >= PROVED_US
+                and row["samples"] >= PROVED_SAMPLES
+                and any(_moved(starts[twin], ends[twin], begin, end) for twin in twins)
             )
             long = leg in noisy and value >= released_p and lasted > max(LONGEST_US, TIMES_USUAL * usual)
             if proved or long:

@@ -9,6 +9,7 @@ but not by chance to that value in a single step, and not in both legs at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -54,6 +55,7 @@ DIP_MPA = 4.0
 # a valve yields at the top of what the leg ever shows, or of what it should; a drop from there to no further
 # than so much below is its blow-down, also a slow valve's
 TOP_SHARE = 0.97
+LOWEST_VALVE = 0.87
 BLOW_DOWN = 0.32
 # a good one reseats within this share; it goes bad or good within days
 GOOD_BLOW_DOWN = 0.15
@@ -174,9 +176,15 @@ def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
         <= np.maximum(4 * noise, 0.25 * (at(first + 3) - after)),
         beside=np.maximum(np.abs(later - after), np.abs(before - earlier)),
         noise=noise,
-        top=float(np.quantile(p, 0.998)) if n else 0.0,
+        top=_top(p, limits),
         released=ts[~set_],
     )
+
+
+def _top(p: Pressures, limits: Limits) -> float:
+    """Highest usual pressure, where a valve may open; infinite where that is far below where it should."""
+    top = float(np.quantile(p, 0.998)) if len(p) else 0.0
+    return top if top >= LOWEST_VALVE * limits.band_p / PER_MPA else math.inf
 
 
 def _still(ts: Times, p: Pressures) -> NDArray[np.bool_]:
@@ -273,7 +281,12 @@ def _yields(of: Steps) -> NDArray[np.bool_]:
     """
     drop = of.before - of.after
     opens = (of.before >= TOP_SHARE * of.top) & (of.dip == 0)
-    well = opens & of.lasting & (drop >= max(SMALL_MPA, NOISES * of.noise)) & (drop <= GOOD_BLOW_DOWN * of.before)
+    well = (
+        opens
+        & of.lasting
+        & (drop >= max(SMALL_MPA, NOISES * of.noise))
+        & (drop <= GOOD_BLOW_DOWN * of.before)
+    )
     moments = of.ts[of.place]
     good = moments[well]
     lately = np.searchsorted(good, moments + VALVE_US, "right") > np.searchsorted(good, moments - VALVE_US)
