@@ -73,6 +73,7 @@ def support_cycles(
     zero_offset_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=100)] = 0.8,
     back_pressure_mpa: Annotated[float, Unit("MPa"), Field(gt=0, le=20)] = 3.0,
     rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
+    unseen_releases: bool = True,
     executor: Executor = _INLINE,
 ) -> LegCycles:
     """Load cycles, yield events and leaks of hydraulic support legs.
@@ -92,6 +93,7 @@ def support_cycles(
     zero_offset_mpa : smallest zero offset of a transducer that is taken out, MPa
     back_pressure_mpa : highest pressure of a released leg; where less than three legs are there to compare,
         only what lies beyond it is an offset, MPa
+    unseen_releases : whether releases that fall between two samples of a slow record are told by what they leave
     executor : where the parts of the log are read; the finding does not depend on it
 
     Returns
@@ -172,6 +174,13 @@ def support_cycles(
     the support is released and set again, or, of readings that otherwise wander, for more than half an hour
     in a set leg. No cycle that touches such a stretch is complete.
 
+    *Unseen release*: in a record with a sample every 7 s or less often, a leg may be released and set again
+    between two samples. That is told where the pressure goes in one step, and for good, to the setting pressure
+    of the leg (median and spread after the releases that were seen, 3.5 spreads), from 1.5 MPa or more above,
+    from less where the leg then loads anew, or where another leg of the support is released in the same step. A
+    drop from the top of the leg's range that a yield valve may have made is none. The cycle ends in the middle of
+    the step, and the next starts with the sample after it; `low_mpa` of that is empty.
+
     Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
 
     Raises
@@ -193,7 +202,7 @@ def support_cycles(
     if not logs:
         raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
     limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
-    log = read_log(logs, limits, executor, ZeroLimits(zero_offset_mpa, back_pressure_mpa))
+    log = read_log(logs, limits, executor, ZeroLimits(zero_offset_mpa, back_pressure_mpa), unseen_releases)
     table = cycle_table(log)
     supports = support_table(table, rated_setting_mpa)
     records = log.legs.values()

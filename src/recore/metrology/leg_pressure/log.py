@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from recore.errors import BadInput
 from recore.evidence.table import Unread
-from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure import kernel, unseen
 from recore.metrology.leg_pressure.clock import Window, bulk
 from recore.metrology.leg_pressure.kernel import Limits
 from recore.metrology.leg_pressure.layout import layout
 from recore.metrology.leg_pressure.records import YIELD, cycles_of, event_driven, runs_of, yields_of
 from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, numbers, stretches
 from recore.metrology.leg_pressure.second_look import Look, Piece, put_right, read, zero
-from recore.metrology.leg_pressure.segment import SMALL_LOG, LegPart, Reader, Segment
+from recore.metrology.leg_pressure.segment import LegPart, Reader, Segment
 from recore.metrology.leg_pressure.stuck import Stuck, stuck
 from recore.metrology.leg_pressure.zero import Reference, pieces, reference
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     _Task = tuple[int, list[Part]]  # number of the table, and consecutive parts of it
 
+# below this many rows the interpreter is done before the compiled kernel is loaded, also over a slow record
+SMALL_LOG = 50_000
 # rows of legs that are out of order and must be sorted in memory (16 bytes each, three times)
 SORTABLE_ROWS = 2**25
 # readings that change by less from sample to sample, on average, are still
@@ -289,7 +291,13 @@ def _finished(records: Sequence[LegRecord]) -> None:
         record.cycles = piece
 
 
-def read_log(tables: Sequence[Table | Unread], limits: Limits, executor: Executor, zeros: ZeroLimits) -> Log:
+def read_log(
+    tables: Sequence[Table | Unread],
+    limits: Limits,
+    executor: Executor,
+    zeros: ZeroLimits,
+    unseen_releases: bool = True,
+) -> Log:
     """Read several tables as one log, with memory bounded by the parts in flight and the cycles found.
 
     Raises
@@ -316,7 +324,9 @@ def read_log(tables: Sequence[Table | Unread], limits: Limits, executor: Executo
         raise _nothing(files, faults)
     log = Log({}, faults, [], files, bulk(trace.spans for trace in faults.legs.values()))
     _first_records(log, accounts, reader, tasks, executor)
-    _second_records(log, accounts, reader, tasks, executor, zeros)
+    normal = _second_records(log, accounts, reader, tasks, executor, zeros)
+    if unseen_releases:
+        _slow_records(log, accounts, reader, tasks, executor, normal)
     _stuck_records(log, limits)
     log.disordered = sorted(leg for leg, account in accounts.items() if account.disorder)
     log.legs = dict(sorted(log.legs.items()))
@@ -401,7 +411,7 @@ def _second_records(
     tasks: Sequence[_Task],
     executor: Executor,
     zeros: ZeroLimits,
-) -> None:
+) -> Reference:
     """Records of legs whose zero is off, without the offset."""
     levels = {leg: record.level for leg, record in log.legs.items()}
     normal = reference(list(levels.values()), zeros.offset_mpa, zeros.back_mpa)
@@ -413,6 +423,54 @@ def _second_records(
             p = zero(ts, p, look, normal)
             if any(found.offset for found in look.zeros):
                 fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
+    if fresh:
+        _finished(fresh)
+    return normal
+
+
+def _slow_records(
+    log: Log,
+    accounts: dict[Leg, _Account],
+    reader: Reader,
+    tasks: Sequence[_Task],
+    executor: Executor,
+    normal: Reference,
+) -> None:
+    """Records of legs with releases that fell between two samples."""
+    slow = [
+        leg
+        for leg in sorted(log.legs)
+        if leg not in log.live_on_change
+        and accounts[leg].rows <= SORTABLE_ROWS
+        and log.usual_step(leg) > unseen.LEAST_STEP_US
+    ]
+    if not slow:
+        return
+    face = np.array([np.median(r.cycles["setting"]) for r in map(log.legs.get, slow) if r and len(r.cycles)])
+    fresh: list[LegRecord] = []
+    for group in _sortable(slow, accounts):
+        support: dict[int, dict[int, tuple[Times, Pressures, Look]]] = {}
+        for leg, rows in _gathered(group, tasks, executor):
+            ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
+            if leg in log.looks and log.looks[leg].zeros:
+                p = zero(ts, p, look, normal)
+            support.setdefault(leg[0], {})[leg[1]] = ts, p, look
+        for number, legs in support.items():
+            found = unseen.unseen(
+                {
+                    leg: (
+                        unseen.steps(ts, p, log.usual_step((number, leg)), reader.limits),
+                        unseen.setting_of(unseen.settings(p, reader.limits), face),
+                    )
+                    for leg, (ts, p, _) in legs.items()
+                }
+            )
+            for leg, after in found.items():
+                if len(after):
+                    ts, p, look = legs[leg]
+                    look.unseen = ts[after + 1]
+                    ts, p = unseen.inserted(ts, p, after)
+                    fresh.append(_looked(log, (number, leg), reader, read(reader, ts, p, look), look))
     if fresh:
         _finished(fresh)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from recore.method import Note
-from recore.metrology.leg_pressure.log import Log
+from recore.metrology.leg_pressure.log import SORTABLE_ROWS, Log
 from recore.metrology.leg_pressure.rows import Leg
 from recore.metrology.leg_pressure.trace import SPAN_US, Fault, Times
 
@@ -93,6 +93,16 @@ def report(log: Log, gap_limit_s: float) -> Report:
         if leg in log.disordered:
             found.add(leg, "order", "time runs backwards within a file; the samples were sorted")
         _gaps(found, log, leg, gap_us, record.counted("gaps"))
+        told = log.looks[leg].unseen if leg in log.looks else ()
+        if len(told):
+            found.add(
+                leg,
+                "release-unseen",
+                "released and set again between two samples",
+                first=int(told[0]),
+                last=int(told[-1]),
+                count=len(told),
+            )
         for zero in log.looks[leg].zeros if leg in log.looks else ():
             if zero.offset:
                 found.add(
@@ -260,6 +270,19 @@ def flags(log: Log, found: Report, gap_limit_s: float, partial: int) -> list[Not
         silent,
         f"{silent} of {complete} complete cycle(s) have no leak: their quiet part is too short or too noisy",
     )
+    between = sum(len(look.unseen) for look in log.looks.values())
+    flag(
+        "release-unseen",
+        between,
+        f"{between} release(s) fell between two samples, and are told by the pressures before and after",
+    )
+    long = [leg for leg in log.legs if log.faults.legs[leg].usable > SORTABLE_ROWS]
+    flag(
+        "not-looked-at-again",
+        len(long),
+        f"{len(long)} leg(s) have more than {SORTABLE_ROWS} samples; offsets, clock, unit, telegrams and releases "
+        "between samples were not looked for",
+    )
     repaired = looked("repaired")
     wrong = looked("wrong") + sum(
         trace.faults["clock"].count
@@ -278,7 +301,7 @@ def flags(log: Log, found: Report, gap_limit_s: float, partial: int) -> list[Not
     flag(
         "negative",
         negative,
-        f"{negative} negative pressure(s); {dropouts} single one(s) in set cycles are left out",
+        f"{negative} negative pressure(s); single samples far from both neighbours count in nothing (dropouts)",
     )
     bar, useless = looked("bar"), looked("useless")
     flag(

@@ -84,7 +84,8 @@ def cycles_of(
     mean = kernel.whole(area) / np.where(lasting, 2 * duration, 1) / kernel.PER_MPA
     cycles["twap"] = np.where(lasting, mean, cycles["max"])
     seen = rows["t_low"] != kernel.NEVER
-    cycles["low"] = np.where(seen, rows["low"] / kernel.PER_MPA, np.nan)
+    shown = seen & (rows["low"] > -kernel.HIGHEST)
+    cycles["low"] = np.where(shown, rows["low"] / kernel.PER_MPA, np.nan)
     cycles["low_s"] = np.where(seen, (rows["start"] - rows["t_low"]) / kernel.SECOND, np.nan)
     attempts = rows["rises"] + 1
     short = rows["last"] - rows["start"] < ATTEMPT_US

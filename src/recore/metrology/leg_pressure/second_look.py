@@ -23,7 +23,7 @@ class Look:
     """What was found, and done, when the rows of one leg were looked at together.
 
     `faults` by what was done: repaired and wrong (clock), bar and useless (unit); `spans` of the record
-    after that (first, last, rows); `zeros` that were taken out.
+    after that (first, last, rows); `zeros` that were taken out; `unseen`: times of releases that no sample shows.
     """
 
     events: bool = False
@@ -32,6 +32,7 @@ class Look:
     faults: dict[str, Fault] = field(default_factory=dict)
     spans: Times = field(default_factory=lambda: np.empty((0, 3), np.int64))
     zeros: list[Zero] = field(default_factory=list)
+    unseen: Times = field(default_factory=lambda: np.empty(0, np.int64))
 
     def note(self, what: str, moments: Times) -> None:
         if len(moments):

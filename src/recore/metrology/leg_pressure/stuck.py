@@ -17,6 +17,8 @@ LONGEST_US = 1800 * 10**6
 TIMES_USUAL = 5.0
 # a leg of the support that is let go and set again meanwhile proves it earlier
 PROVED_US = 300 * 10**6
+# fewer equal samples than this may be chance, in a slow and coarse record
+PROVED_SAMPLES = 20
 
 
 class Stuck(NamedTuple):
@@ -57,8 +59,10 @@ def stuck(
         usual = float(np.quantile(length, 0.5)) if len(length) > 4 else 0.0
         for row, lasted in zip(rows, length.tolist(), strict=True):
             begin, end, value = int(row["start"]), int(row["end"]), int(row["value"])
-            proved = lasted >= PROVED_US and any(
-                _moved(starts[twin], ends[twin], begin, end) for twin in twins
+            proved = (
+                lasted >= PROVED_US
+                and row["samples"] >= PROVED_SAMPLES
+                and any(_moved(starts[twin], ends[twin], begin, end) for twin in twins)
             )
             long = leg in noisy and value >= released_p and lasted > max(LONGEST_US, TIMES_USUAL * usual)
             if proved or long:

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from recore.metrology.leg_pressure.clock import _runs
 from recore.metrology.leg_pressure.rows import Pressures, Times
 
+# in a slower record many a release is seen only on its way down or up, or not at all: of so many releases the
+# second lowest counts
+SLOW_US = 6_500_000
+AMONG = 9
+FLEETING = 3  # samples of a release
 # a leg is lowered by at least this much when it is released, also a badly set one
 SWING_MPA = 8.0
 # shorter dips are faults of the record (kernel: no leg is released, advanced and set again in 3 s)
@@ -49,14 +54,19 @@ def floors(ts: Times, p: Pressures) -> Floors:
     low, high = np.quantile(p, (0.0005, 0.9))
     if high - low < SWING_MPA:
         return nothing
-    moments, lowest = [], []
+    moments, lowest, samples = [], [], []
     for begin, end in _runs(p < (low + high) / 2):
         before, after = max(begin - 1, 0), min(end, len(ts) - 1)
         if ts[after] - ts[before] > DIP_US:
             k = begin + int(np.argmin(p[begin:end]))
             moments.append(int(ts[k]))
+            samples.append(end - begin)
             lowest.append(float(p[k]))
-    return Floors(np.array(moments, np.int64), np.array(lowest))
+    found = np.array(lowest)
+    if len(found) > 1 and np.median(np.diff(ts)) > SLOW_US and np.median(samples) < FLEETING:
+        padded = np.pad(found, AMONG // 2, mode="reflect" if len(found) > AMONG // 2 else "edge")
+        found = np.sort(np.lib.stride_tricks.sliding_window_view(padded, AMONG), axis=1)[:, 1]
+    return Floors(np.array(moments, np.int64), found)
 
 
 def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
