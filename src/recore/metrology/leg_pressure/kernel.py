@@ -221,5 +221,7 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     given = (ts, p, 1, 0, 0, new_state(), rows, events, runs, count, limits, loading_law())
     typeof: Callable[[Any], Any] = numba.typeof
     signature = tuple(typeof(value) for value in given)
-    kernel: Callable[..., tuple[int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
+    kernel: Callable[..., tuple[int, int]] = numba.njit(
+        signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, _nrt=False
+    )(advance)
     return kernel
