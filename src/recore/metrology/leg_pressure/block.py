@@ -49,24 +49,20 @@ def summary(p, i, j):
 
 
 def summary_loop(p, i, j):
-    """`summary` for the compiler: eights are vectors; 32 bits suffice for all that is not refused anyway."""
+    """`summary` for the compiler: 32 bits suffice for all that is not refused anyway.
+
+    Loops over slices begin with 0, so that no index can be negative: else there are no vectors.
+    """
+    before = p[i : j - 1]
+    after = p[i + 1 : j]
     low = p[i]
     high = p[i]
     total = int(p[i])
     largest = np.int32(0)
     wander = np.int32(0)
-    eights = i + 1 + ((j - i - 1) & ~7)
-    for k in range(i + 1, eights):
-        x = p[k]
-        step = np.int32(abs(np.int32(x - p[k - 1])))
-        low = min(low, x)
-        high = max(high, x)
-        largest = max(largest, step)
-        wander = np.int32(wander + step)
-        total += x
-    for k in range(eights, j):
-        x = p[k]
-        step = np.int32(abs(np.int32(x - p[k - 1])))
+    for k in range(len(after)):
+        x = after[k]
+        step = np.int32(abs(np.int32(x - before[k])))
         low = min(low, x)
         high = max(high, x)
         largest = max(largest, step)
@@ -103,9 +99,11 @@ def steady_loop(ts, i, n):
     end = i + 2
     while end < n:
         to = min(end + ahead, n)
+        before = ts[end - 1 : to - 1]
+        after = ts[end:to]
         uneven = 0
-        for k in range(end, to):
-            uneven |= (ts[k] - ts[k - 1]) ^ step
+        for k in range(len(after)):
+            uneven |= (after[k] - before[k]) ^ step
         if uneven != 0:
             while ts[end] - ts[end - 1] == step:
                 end += 1
@@ -130,27 +128,31 @@ def weights(ts, p, i, j):
 
 def weights_loop(ts, p, i, j):
     """`weights` for the compiler: what does not fit into 32 bits is refused anyway."""
-    least = ts[i + 1] - ts[i]
+    times, times_before = ts[i + 1 : j], ts[i : j - 1]
+    after, before = p[i + 1 : j], p[i : j - 1]
+    first = ts[i]
+    least = times[0] - first
     most = least
     since = 0
     area = 0
     tilt = 0
-    for k in range(i + 1, j):
-        step = ts[k] - ts[k - 1]
+    for k in range(len(times)):
+        step = times[k] - times_before[k]
         short = np.int32(step)
         least = min(least, step)
         most = max(most, step)
-        since += ts[k] - ts[i]
-        area += int(np.int32(p[k] + p[k - 1])) * int(short)
-        tilt += int(np.int32(p[k] - p[k - 1])) * int(short)
+        since += times[k] - first
+        area += int(np.int32(after[k] + before[k])) * int(short)
+        tilt += int(np.int32(after[k] - before[k])) * int(short)
     return least, most, since, area, tilt
 
 
 def longer(ts, tick, i, j, least):
     """How many steps of time from i to j - 1 are so long."""
+    before, after = ts[i : j - 1], ts[i + 1 : j]
     found = 0
-    for k in range(i + 1, j):
-        found += 1 if (ts[k] - ts[k - 1]) * tick >= least else 0
+    for k in range(len(after)):
+        found += 1 if (after[k] - before[k]) * tick >= least else 0
     return found
 
 
@@ -297,11 +299,10 @@ def take_block(s, c, ts, p, tick, i, steady, limits, law):
         c.samples += number
         c.max = max(c.max, high)
         final_of_block(s, c, ts, p, tick, i, j, least)
-    s.spacing[octave(since)] += 1
-    rest = number - 1
     bits = octave(least)
-    most_bits = octave(most)
-    while bits < most_bits:
+    s.spacing[bits if since == least else octave(since)] += 1
+    rest = number - 1
+    while most >> (bits + 1) > 0:
         above = longer(ts, tick, i, j, 2 << bits)
         s.spacing[bits] += rest - above
         rest = above
