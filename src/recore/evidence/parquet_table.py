@@ -104,7 +104,11 @@ class ParquetSource:
         told = chunk.statistics
         if not (told and told.has_min_max and told.has_null_count and told.null_count == 0):
             return None
-        return pa.array([told.min], kind) if told.min == told.max else None
+        value = told.min
+        if value != told.max:
+            return None
+        # as wide as integers are asked for, so that nothing is left to convert
+        return pa.array([value], kind if kind == pa.uint64() else pa.int64())
 
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow.parquet as pq
