@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # the columns of a row group beyond this are streamed page by page instead of being fetched whole
 _LARGE_GROUP = 2**27
 _PAGE_BUFFER = 2**20
+# the file that a thread read a row group from last, and its source
+_kept = threading.local()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ class ParquetSource:
         names = [schema.names[column.position] for column in wanted]
         large = any(metadata.row_group(group).total_byte_size > _LARGE_GROUP for group in groups)
         buffering = {"buffer_size": _PAGE_BUFFER, "pre_buffer": False} if large else {}
-        with self._readable(), pq.ParquetFile(self._bytes(), metadata=metadata, **buffering) as file:
+        with self._readable():
+            file = (
+                pq.ParquetFile(self._bytes(), metadata=metadata, **buffering)
+                if part is None or large
+                else self._kept_open(last=part == metadata.num_row_groups - 1)
+            )
             for group in groups:
                 if metadata.row_group(group).num_rows:
                     for batch in file.iter_batches(
@@ -71,6 +79,19 @@ class ParquetSource:
                         use_threads=part is None,
                     ):
                         yield [batch.column(name) for name in names]
+
+    def _kept_open(self, *, last: bool) -> Any:
+        """The file for one row group, open from the one before where a thread reads several in turn.
+
+        Whoever still reads from it holds it; it is closed when nobody does.
+        """
+        import pyarrow.parquet as pq
+
+        owner, file = getattr(_kept, "file", (None, None))
+        if owner is not self:
+            file = pq.ParquetFile(self._bytes(), metadata=self._footer[0])
+        _kept.file = (None, None) if last else (self, file)
+        return file
 
     def constant(self, position: int, part: int) -> pa.Array | None:
         import pyarrow as pa
@@ -83,7 +104,11 @@ class ParquetSource:
         told = chunk.statistics
         if not (told and told.has_min_max and told.has_null_count and told.null_count == 0):
             return None
-        return pa.array([told.min], kind) if told.min == told.max else None
+        value = told.min
+        if value != told.max:
+            return None
+        # as wide as integers are asked for, so that nothing is left to convert
+        return pa.array([value], kind if kind == pa.uint64() else pa.int64())
 
     def raw(self, positions: Sequence[int]) -> pa.Table:
         import pyarrow.parquet as pq

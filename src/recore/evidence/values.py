@@ -248,6 +248,8 @@ def _no_nulls(array: Any, column: Column) -> None:
 def _cast(array: Any, target: Any, column: Column, *, safe: bool = True) -> Any:
     import pyarrow as pa
 
+    if array.type == target:
+        return array
     try:
         # a double that a float cannot hold becomes infinite and is caught as such
         return array.cast(target, safe=safe and target != pa.float32())

@@ -8,6 +8,8 @@ one bin, by branch-free sums that a compiler turns into vector instructions, and
 
 from __future__ import annotations
 
+import numpy as np
+
 from recore.metrology.leg_pressure.state import (
     BIN_US,
     JUMP,
@@ -25,45 +27,133 @@ from recore.metrology.leg_pressure.state import (
 from recore.metrology.leg_pressure.step import begin_bin, carry, keep_final, octave
 
 # fewer samples than this are not worth it, and more are taken in turns
-LEAST, MOST = 4, 4096
+LEAST, MOST = 4, 512
+# fewer samples at a fixed rate than this are taken together with those that follow
+_EVEN = 16
+# looked ahead for a fixed rate: first, and at most
+_AHEAD = 32, 4096
+# steps of more different lengths (in octaves) than this are taken one by one
+_OCTAVES = 4
 # beyond this a pressure is a mistake, and sums might not fit
 _PLAUSIBLE = 160 * PER_MPA
 
 
-def summary(ts, p, i, j):
-    """Lowest, highest, largest step, sum of absolute steps and sum of the pressures from i to j - 1, and
-    whether the time step is the same throughout.
+def summary(p, i, j):
+    """Lowest, highest, largest step, sum of absolute steps and sum of the pressures from i to j - 1.
 
     This is how the interpreter does it, on lists; see `summary_loop`.
     """
-    part, times = p[i:j], ts[i:j]
-    steps = [abs(a - b) for a, b in zip(part[1:], part, strict=False)]
-    even = times == list(range(times[0], times[0] + (times[1] - times[0]) * (j - i), times[1] - times[0]))
-    return min(part), max(part), max(steps), sum(steps), sum(part), even
-
-
-def summary_loop(ts, p, i, j):
-    """`summary` for the compiler."""
     part = p[i:j]
-    times = ts[i:j]
-    low = part[0]
-    high = part[0]
-    total = int(part[0])
-    largest = 0
-    wander = 0
-    for k in range(1, len(part)):
-        x = part[k]
-        step = abs(int(x) - int(part[k - 1]))
+    steps = [abs(a - b) for a, b in zip(part[1:], part, strict=False)]
+    return min(part), max(part), max(steps), sum(steps), sum(part)
+
+
+def summary_loop(p, i, j):
+    """`summary` for the compiler: 32 bits suffice for all that is not refused anyway.
+
+    Loops over slices begin with 0, so that no index can be negative: else there are no vectors.
+    """
+    before = p[i : j - 1]
+    after = p[i + 1 : j]
+    low = p[i]
+    high = p[i]
+    total = int(p[i])
+    largest = np.int32(0)
+    wander = np.int32(0)
+    for k in range(len(after)):
+        x = after[k]
+        step = np.int32(abs(np.int32(x - before[k])))
         low = min(low, x)
         high = max(high, x)
         largest = max(largest, step)
-        wander += step
+        wander = np.int32(wander + step)
         total += x
-    uneven = 0
-    even = times[1] - times[0]
-    for k in range(1, len(times)):
-        uneven |= (times[k] - times[k - 1]) ^ even
-    return int(low), int(high), largest, wander, total, uneven == 0
+    return int(low), int(high), int(largest), int(wander), total
+
+
+def fixed_rate(ts, i, n):
+    """End of the samples from i on that come at a fixed rate.
+
+    This is how the interpreter does it, on lists; see `steady_loop`.
+    """
+    step = ts[i + 1] - ts[i]
+    if step <= 0:
+        return i + 2
+    ahead = _AHEAD[0]
+    end = i + 2
+    while end < n:
+        to = min(end + ahead, n)
+        if ts[end:to] != list(range(ts[end - 1] + step, ts[end - 1] + step * (to - end) + 1, step)):
+            while ts[end] - ts[end - 1] == step:
+                end += 1
+            return end
+        end = to
+        ahead = min(4 * ahead, _AHEAD[1])
+    return n
+
+
+def steady_loop(ts, i, n):
+    """`fixed_rate` for the compiler."""
+    step = ts[i + 1] - ts[i]
+    ahead = _AHEAD[0]
+    end = i + 2
+    while end < n:
+        to = min(end + ahead, n)
+        before = ts[end - 1 : to - 1]
+        after = ts[end:to]
+        uneven = 0
+        for k in range(len(after)):
+            uneven |= (after[k] - before[k]) ^ step
+        if uneven != 0:
+            while ts[end] - ts[end - 1] == step:
+                end += 1
+            return end
+        end = to
+        ahead = min(4 * ahead, _AHEAD[1])
+    return n
+
+
+def weights(ts, p, i, j):
+    """Shortest and longest step of time [ticks] from i to j - 1, sum of the times from the first, and of
+    the pressures and of their steps times the steps of time.
+
+    This is how the interpreter does it, on lists; see `weights_loop`.
+    """
+    times, part = ts[i:j], p[i:j]
+    steps = [a - b for a, b in zip(times[1:], times, strict=False)]
+    area = sum((a + b) * step for a, b, step in zip(part[1:], part, steps, strict=False))
+    tilt = sum((a - b) * step for a, b, step in zip(part[1:], part, steps, strict=False))
+    return min(steps), max(steps), sum(times) - times[0] * len(times), area, tilt
+
+
+def weights_loop(ts, p, i, j):
+    """`weights` for the compiler: what does not fit into 32 bits is refused anyway."""
+    times, times_before = ts[i + 1 : j], ts[i : j - 1]
+    after, before = p[i + 1 : j], p[i : j - 1]
+    first = ts[i]
+    least = times[0] - first
+    most = least
+    since = 0
+    area = 0
+    tilt = 0
+    for k in range(len(times)):
+        step = times[k] - times_before[k]
+        short = np.int32(step)
+        least = min(least, step)
+        most = max(most, step)
+        since += times[k] - first
+        area += int(np.int32(after[k] + before[k])) * int(short)
+        tilt += int(np.int32(after[k] - before[k])) * int(short)
+    return least, most, since, area, tilt
+
+
+def longer(ts, tick, i, j, least):
+    """How many steps of time from i to j - 1 are so long."""
+    before, after = ts[i : j - 1], ts[i + 1 : j]
+    found = 0
+    for k in range(len(after)):
+        found += 1 if (after[k] - before[k]) * tick >= least else 0
+    return found
 
 
 def equal_values(s, ts, p, tick, i, j):
@@ -85,70 +175,103 @@ def equal_values(s, ts, p, tick, i, j):
         s.run_n = j - b
 
 
-def final_of_block(s, c, ts, p, tick, i, j, step):
-    """The last sample of a block that does not belong to a fall, as `step.watch_release` finds it."""
-    if step >= RELEASE_LAG_US[0] and s.t_ref == s.t_prev and ts[i] * tick - s.t_prev >= RELEASE_LAG_US[0]:
+def final_of_block(s, c, ts, p, tick, i, j, least):
+    """The last sample of a block that does not belong to a fall, as `step.watch_release` finds it.
+
+    `least`: shortest step within the block, µs.
+    """
+    last = -1
+    if least >= RELEASE_LAG_US[0] and s.t_ref == s.t_prev and ts[i] * tick - s.t_prev >= RELEASE_LAG_US[0]:
         for k in range(j - 1, i - 1, -1):
             before = int(p[k - 1]) if k > i else s.p_prev
-            lag = step if k > i else ts[i] * tick - s.t_prev
+            lag = ts[k] * tick - (ts[k - 1] * tick if k > i else s.t_prev)
             if (before - p[k]) * RELEASE_FALL_US < before * min(lag, RELEASE_LAG_US[1]):
-                keep_final(s, c, ts[k] * tick, int(p[k]))
+                last = k
                 break
-        s.t_ref = ts[j - 1] * tick
-        s.p_ref = int(p[j - 1])
+        t_ref = ts[j - 1] * tick
+        p_ref = int(p[j - 1])
     else:
-        last = -1
+        t_ref = s.t_ref
+        p_ref = s.p_ref
         for k in range(i, j):
-            lag = ts[k] * tick - s.t_ref
+            lag = ts[k] * tick - t_ref
             if lag >= RELEASE_LAG_US[0]:
-                if (s.p_ref - p[k]) * RELEASE_FALL_US < s.p_ref * min(lag, RELEASE_LAG_US[1]):
+                if (p_ref - p[k]) * RELEASE_FALL_US < p_ref * min(lag, RELEASE_LAG_US[1]):
                     last = k
-                s.t_ref = ts[k] * tick
-                s.p_ref = int(p[k])
-        if last >= 0:
-            keep_final(s, c, ts[last] * tick, int(p[last]))
+                t_ref = ts[k] * tick
+                p_ref = int(p[k])
+    s.t_ref = t_ref
+    s.p_ref = p_ref
+    if last >= 0:
+        keep_final(s, c, ts[last] * tick, int(p[last]))
 
 
-def take_block(s, c, ts, p, tick, i, limits, law):
-    """Take samples from i on as long as nothing happens; index of the first one not taken."""
+def take_block(s, c, ts, p, tick, i, steady, limits, law):
+    """Take samples from i on as long as nothing happens; index of the first one not taken, and the end of
+    those that are known to come at a fixed rate (`steady`)."""
     _, release_p, band_p, gap_us = limits
     n = len(ts)
     if i + LEAST > n or s.t_held != NEVER or s.phase < LOW or s.seeking == 1:
-        return i
+        return i, steady
     t = ts[i] * tick
     x = int(p[i])
     jump = abs(x - s.p_prev)
     since = t - s.t_prev
     step = (ts[i + 1] - ts[i]) * tick
     if since <= 0 or since > gap_us or jump > JUMP or step <= 0 or step > gap_us:
-        return i
+        return i, steady
     until = t + BIN_US
     if s.phase >= SET:
         until = s.bin_end
         if t >= until:
             until = c.start + ((t - c.start) // BIN_US + 1) * BIN_US
-    j = min(i + (until - t + step - 1) // step, n, i + MOST)
-    if j - i < LEAST:
-        return i
-    low, high, largest, wander, total, even = summary(ts, p, i, j)
-    if not even or largest > JUMP or high > _PLAUSIBLE or low < -_PLAUSIBLE:
-        return i
+    if i + 1 >= steady:
+        steady = fixed_rate(ts, i, n)
+    wanted = min(i + (until - t + step - 1) // step, n, i + MOST)
+    j = min(wanted, steady)
+    even = j == wanted or j - i >= _EVEN
+    if not even:
+        j = wanted
+        while j > i and ts[j - 1] * tick >= until:
+            j -= 1
+        while j < n and j < i + MOST and ts[j] * tick < until:
+            j += 1
+    number = j - i
+    if number < LEAST:
+        return i, steady
+    low, high, largest, wander, total = summary(p, i, j)
+    if largest > JUMP or high > _PLAUSIBLE or low < -_PLAUSIBLE:
+        return i, steady
+    last = int(p[j - 1])
+    if even:
+        least, most = step, step
+        times = step * (number * (number - 1) // 2)
+        area = (2 * total - x - last) * step
+        tilt = (last - x) * step
+    else:
+        least, most, times, area, tilt = weights(ts, p, i, j)
+        least *= tick
+        most *= tick
+        times *= tick
+        area *= tick
+        tilt *= tick
+        if least <= 0 or most > gap_us or most >= 2**31 or octave(most) - octave(least) > _OCTAVES:
+            return i, steady
     end = ts[j - 1] * tick
     if end - s.run_from >= RUN_US and s.leading == 0 and (low < high or x != s.p_prev):
-        return i
-    last = int(p[j - 1])
+        return i, steady
     if s.phase == LOW:
         if high >= release_p or s.risen == 1:
-            return i
+            return i, steady
         s.low = min(s.low, low)
     else:
         if low < release_p or 5 * low < 3 * max(c.final, high):
-            return i
+            return i, steady
         if s.armed == 1:
             if max(s.extreme, high) - low > YIELD_DROP:
-                return i
+                return i, steady
         elif high >= band_p and high >= min(s.extreme, low) + YIELD_REARM:
-            return i
+            return i, steady
         if t - c.start <= SETTING_US:
             # a block lies within the first 30 s, or begins with their end
             c.setting = max(c.setting, high if end - c.start <= SETTING_US else x)
@@ -167,24 +290,31 @@ def take_block(s, c, ts, p, tick, i, limits, law):
             begin_bin(s, c, t, x, law, gap_us)
         if high >= band_p:
             s.quiet = 0
-        number = j - i
-        carry(c.area, (s.p_prev + x) * since + (2 * total - x - last) * step)
-        carry(c.tilt, (x - s.p_prev) * since + (last - x) * step)
+        carry(c.area, (s.p_prev + x) * since + area)
+        carry(c.tilt, (x - s.p_prev) * since + tilt)
         s.bin_n += number
-        s.bin_t += number * (t - c.start) + step * (number * (number - 1) // 2)
+        s.bin_t += number * (t - c.start) + times
         s.bin_p += total
         s.bin_wander += wander + jump
         c.samples += number
         c.max = max(c.max, high)
-        final_of_block(s, c, ts, p, tick, i, j, step)
-    s.spacing[octave(since)] += 1
-    s.spacing[octave(step)] += j - i - 1
+        final_of_block(s, c, ts, p, tick, i, j, least)
+    bits = octave(least)
+    s.spacing[bits if since == least else octave(since)] += 1
+    rest = number - 1
+    while most >> (bits + 1) > 0:
+        above = longer(ts, tick, i, j, 2 << bits)
+        s.spacing[bits] += rest - above
+        rest = above
+        bits += 1
+    s.spacing[bits] += rest
     equal_values(s, ts, p, tick, i, j)
     s.t_prev = end
     s.p_prev = last
-    return j
+    return j, steady
 
 
-# what the compiler must know besides `take_block` and `summary`
-PARTS = (summary_loop, take_block)
+# what the compiler must know besides `take_block`, and what it does in its own way
+PARTS = (longer, take_block)
 INLINED = (equal_values, final_of_block)
+OWN = ((summary, summary_loop), (weights, weights_loop), (fixed_rate, steady_loop))

@@ -116,6 +116,7 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
     n = len(ts)
     i = first
     again = first  # where to look for the next block
+    steady = first  # end of the samples known to come at a fixed rate
     while True:
         if count[0] >= len(rows) or count[1] + 2 > len(events) or count[2] + 2 > len(runs):
             return i, FULL
@@ -127,7 +128,7 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             s.t_held = NEVER
             continue
         if i >= again:
-            after = take_block(s, c, ts, p, tick, i, limits, law)
+            after, steady = take_block(s, c, ts, p, tick, i, steady, limits, law)
             if after > i:
                 i = after
                 continue
@@ -212,7 +213,9 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     # in the middle of the hot path, where handing arrays on costs as much as the sums
     for part in blocks.INLINED:
         register_jitable(inline="always")(part)
-    overload(blocks.summary, inline="always")(lambda ts, p, i, j: blocks.summary_loop)
+    overload(blocks.summary)(lambda p, i, j: blocks.summary_loop)
+    overload(blocks.weights)(lambda ts, p, i, j: blocks.weights_loop)
+    overload(blocks.fixed_rate)(lambda ts, i, n: blocks.steady_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False
@@ -221,5 +224,8 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     given = (ts, p, 1, 0, 0, new_state(), rows, events, runs, count, limits, loading_law())
     typeof: Callable[[Any], Any] = numba.typeof
     signature = tuple(typeof(value) for value in given)
-    kernel: Callable[..., tuple[int, int]] = numba.njit(signature, cache=True, nogil=True)(advance)
+    # nothing is allocated in the kernel: counting references to its arrays would triple the time of a sample
+    kernel: Callable[..., tuple[int, int]] = numba.njit(
+        signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, _nrt=False
+    )(advance)
     return kernel

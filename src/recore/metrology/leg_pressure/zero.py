@@ -69,6 +69,11 @@ def floors(ts: Times, p: Pressures) -> Floors:
     return Floors(np.array(moments, np.int64), found)
 
 
+def _noise(floor: NDArray[np.float64]) -> float:
+    """Standard deviation of one release, from the differences of neighbours."""
+    return float(1.4826 * float(np.median(np.abs(np.diff(floor)))) / np.sqrt(2.0))
+
+
 def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
     """Stretches of releases with one zero each.
 
@@ -77,8 +82,6 @@ def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
     """
     if len(floor) < 2 * RELEASES:
         return [(0, len(floor))] if len(floor) else []
-    step = np.median(np.abs(np.diff(floor)))
-    noise = max(1.4826 * float(step) / np.sqrt(2.0), least / 8)
     cuts = {0, len(floor)}
     waiting = [(0, len(floor))]
     while waiting:
@@ -92,7 +95,7 @@ def pieces(floor: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
         gain = (sums - k * values.mean()) ** 2 * n / (k * (n - k))
         cut = int(k[np.argmax(gain)])
         apart = abs(float(values[:cut].mean() - values[cut:].mean()))
-        if gain.max() > (ERRORS * noise) ** 2 and apart > least / 3:
+        if apart > least / 3 and gain.max() > (ERRORS * max(_noise(floor), least / 8)) ** 2:
             cuts.add(begin + cut)
             waiting += [(begin, begin + cut), (begin + cut, end)]
     found: list[tuple[int, int]] = []
