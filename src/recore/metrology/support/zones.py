@@ -16,6 +16,7 @@ SIGNIFICANT = 4.5  # spreads of the smoothed map that a zone rises above the qui
 STRONG = 10.0
 LEAST_HEIGHT, LEAST_WIDTH = 0.33, 0.33  # of the usual break of the face
 LEAST_SHEARS = 2  # one loaded shear alone may be an idle day or a short supply
+LIKE = 0.6  # of the usual height that a zone must have which does not stand out on its own
 _BRIDGED_SUPPORTS = 2  # supports in a row that tell nothing or little within a zone: faulty legs
 _BRIDGE_SHARE = 0.25  # of the zone's height to which one shear within it may fall
 _BESIDE = 4  # shears before and after a zone in which it is judged whether it is two
@@ -58,24 +59,34 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
     free = told.copy()
     found: list[Zone] = []
     height = np.where(free, smooth - middle, -np.inf)
-    order = np.argsort(height, axis=None)[::-1]
-    order = order[height.flat[order] > SIGNIFICANT * spread][:_MOST]
     least = min(3, max(1, load.shape[1] // 2))
-    for at in order:
-        k, x = divmod(int(at), load.shape[1])
-        if not free[k, x]:
-            continue
-        grown = _grown(load - middle, free, k, x)
-        if grown is None or not _counts(grown, grain, least):
-            free[k, x] = False
-            continue
-        for zone in _parted(np.where(free, load - middle, np.nan), grown, grain, least):
-            # its slopes are no zones of their own
-            free[
-                max(0, zone.first - 1) : zone.last + 2,
-                max(0, zone.left - 2) : zone.right + 3,
-            ] = False
-            found.append(zone)
+    lowest, fits = SIGNIFICANT * spread, 0.0
+    for _ in range(2):
+        order = np.argsort(height, axis=None)[::-1]
+        order = order[height.flat[order] > lowest][:_MOST]
+        for at in order:
+            k, x = divmod(int(at), load.shape[1])
+            if not free[k, x]:
+                continue
+            grown = _grown(load - middle, free, k, x)
+            if grown is None or grown.height < fits or not _counts(grown, grain, least):
+                free[k, x] = False
+                continue
+            for zone in _parted(np.where(free, load - middle, np.nan), grown, grain, least):
+                # its slopes are no zones of their own
+                free[
+                    max(0, zone.first - 1) : zone.last + 2,
+                    max(0, zone.left - 2) : zone.right + 3,
+                ] = False
+                found.append(zone)
+        if len(found) < 2:
+            break
+        # a break of two shears loses a quarter of its height to the smoothing: where the face has shown how high its
+        # breaks are, what is as high is looked at once more
+        usual = float(np.median([zone.height for zone in found]))
+        free, lowest, fits = told.copy(), max(0.5 * SIGNIFICANT * spread, 0.5 * usual), LIKE * usual
+        for zone in found:
+            free[max(0, zone.first - 1) : zone.last + 2, max(0, zone.left - 2) : zone.right + 3] = False
     return tuple(sorted(_alike(found), key=lambda z: (z.first, z.left)))
 
 
