@@ -293,6 +293,10 @@ def test_a_high_valve_opens_late_or_not_at_all(opens: bool) -> None:
     (fault,) = _valves(made.record())
     assert (fault.support, fault.leg, fault.fault) == (5, 2, "yield_high")
     assert fault.value == pytest.approx(1.15)
+    seldom = Cycles()
+    for k in (20, 29):
+        seldom.opens(5, 2, k, 1.1 * YIELD, 1.05 * YIELD)
+    assert _named(_valves(seldom.record())) == [(5, 2, "yield_high")]
 
 
 def test_a_slow_valve_opens_right_and_reseats_low() -> None:

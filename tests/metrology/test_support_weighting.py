@@ -242,7 +242,7 @@ def test_no_support_is_called_high_for_its_setting_alone() -> None:
 
 def test_a_log_goes_through_the_real_door(recore: Callable[..., Any], tmp_path: Path) -> None:
     # supports stand released for longer than two samples of a sparse log, so that it holds every cycle
-    sparse = Longwall(supports=8, days=2.0, interval_s=60.0, low_s=(130.0, 170.0), faults=())
+    sparse = Longwall(supports=8, days=2.0, interval_s=75.0, low_s=(160.0, 210.0), faults=())
     face = LongwallFace(5, sparse)
     log = tmp_path / "log.parquet"
     pq.write_table(pa.concat_tables(list(face.log())), log)

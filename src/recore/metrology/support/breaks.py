@@ -130,7 +130,7 @@ def _not_working(
     """Share of the supports of each shear that are not set, unknown in a leg, or have a stuck sensor."""
     count = shears.table.num_rows
     number, leg = cycles["support"].to_numpy(), cycles["leg"].to_numpy()
-    supports, place = np.unique(number, return_inverse=True)
+    supports = np.unique(number)
     legs, column = np.unique(number * 64 + leg, return_inverse=True)
     sound = np.ones(len(number), bool)
     if "twap_mpa" in cycles.column_names:

@@ -90,7 +90,7 @@ def _borne_out(record: Record, row: dict[str, Any], least: float) -> bool:
     if not len(beside):
         return True
     without = float(np.median(own)) - float(np.median(beside))
-    return abs(without) < abs(without + row["value"])
+    return bool(abs(without) < abs(without + row["value"]))
 
 
 class Follows(NamedTuple):

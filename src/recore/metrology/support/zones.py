@@ -158,9 +158,7 @@ def _parted(load: Floats, zone: Zone, grain: float, least: int) -> list[Zone]:
     best, parts = STRONG**2, None
     whole = _misfit(load[window, zone.left : zone.right + 1], zone, window.start, zone.left)
     for cut in range(zone.left + least, zone.right - least + 2):
-        sides = [
-            _side(load, zone, left, right) for left, right in ((zone.left, cut - 1), (cut, zone.right))
-        ]
+        sides = [_side(load, zone, left, right) for left, right in ((zone.left, cut - 1), (cut, zone.right))]
         one, other = sides
         if one is None or other is None or not all(_counts(side, grain, least) for side in (one, other)):
             continue
