@@ -216,6 +216,15 @@ def test_one_leg_that_falls_leaks_and_its_slope_is_right() -> None:
     assert found[0].begin == pytest.approx(made.start[2, 0, 10], abs=1e-3) and len(found[0].evidence) == 30
 
 
+def test_a_fast_roof_that_a_support_shares_unevenly_is_no_leak() -> None:
+    made = Cycles()
+    minutes = (made.end - made.start) / 60.0
+    for leg, rate in ((0, 0.36), (1, 0.4)):
+        made.final[2, leg, 10:20] += rate * minutes[2, leg, 10:20]
+        made.leak[2, leg, 10:20] -= rate
+    assert _legs(made.record()) == []
+
+
 def test_both_legs_that_fall_together_are_no_leak() -> None:
     made = Cycles()
     made.leak[2] += 0.2
@@ -284,6 +293,10 @@ def test_a_high_valve_opens_late_or_not_at_all(opens: bool) -> None:
     (fault,) = _valves(made.record())
     assert (fault.support, fault.leg, fault.fault) == (5, 2, "yield_high")
     assert fault.value == pytest.approx(1.15)
+    seldom = Cycles()
+    for k in (20, 29):
+        seldom.opens(5, 2, k, 1.1 * YIELD, 1.05 * YIELD)
+    assert _named(_valves(seldom.record())) == [(5, 2, "yield_high")]
 
 
 def test_a_slow_valve_opens_right_and_reseats_low() -> None:
@@ -356,8 +369,14 @@ def test_stuck_and_offset_come_from_the_quality_report() -> None:
         }
     )
     assert _named(sensors.stuck(quality, ROWS["sensor_stuck"])) == [(1, 1, "sensor_stuck")]
-    (fault,) = sensors.offset(quality, ROWS["sensor_offset"])
+    made = Cycles()
+    (fault,) = sensors.offset(quality, ROWS["sensor_offset"], made.record())
     assert (fault.support, fault.leg, fault.value) == (3, 2, -2.5) and fault.confidence > 0.99
+    # a zero that takes the leg away from its fellows was told from hours without a release
+    made.setting[2, 1] += 2.5 - 16.0
+    high = quality.set_column(5, "value_mpa", pa.array([31.2, 30.0, 16.0, 0.4]))
+    assert sensors.offset(high, ROWS["sensor_offset"], made.record()) == []
+    assert sensors.offset(high, {**ROWS["sensor_offset"], "least_sets": 99}, Cycles().record()) == []
     assert sensors.stuck(pa.table({"kind": pa.array([], pa.string())}), ROWS["sensor_stuck"]) == []
     table = fault_table([fault])
     assert table["from"].to_pylist() == [datetime.fromtimestamp(1.8e9, UTC)]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.method import Refusal
-from recore.metrology.support.breaks import intervals, mean_and_u
+from recore.metrology.support.breaks import intervals, mean_and_u, shear_means
 from recore.metrology.support.risk import assess
 from recore.metrology.support.shears import shears
 from recore.metrology.support.weighting import Weighting, weigh
@@ -135,6 +135,40 @@ def test_a_step_in_a_map_is_found_where_it_is() -> None:
     assert find_zones(np.full((5, 5), np.nan)) == ()
 
 
+def test_breaks_side_by_side_that_end_apart_are_two() -> None:
+    load = np.random.default_rng(2).normal(0, 1, (60, 40))
+    load[20:24, 2:18] += 8.0
+    load[22:29, 18:36] += 8.0
+    load[45:47, 5:30] += 8.0
+    assert [(z.first, z.last, z.left, z.right) for z in find_zones(load)] == [
+        (20, 23, 2, 17),
+        (22, 28, 18, 35),
+        (45, 46, 5, 29),
+    ]
+
+
+def test_who_is_not_set_unknown_or_stuck_does_not_work() -> None:
+    drawn = draw(16, replace(SMALL, gap=0.0, stop=0.0, missing=0.0, again=0.0, tried=0.0))
+    numbered = shears(drawn.table)
+    support, leg = drawn.table["support"].to_numpy(), drawn.table["leg"].to_numpy()
+    keep = ~((drawn.shear == 10) & (support == 3)) & ~((drawn.shear == 11) & (support == 4) & (leg == 1))
+    table = drawn.table.filter(pa.array(keep))
+    begin = numbered.table["from"][20:22].combine_chunks()
+    quality = pa.table(
+        {
+            "support": [5],
+            "leg": [2],
+            "kind": ["stuck"],
+            "from": begin[:1],
+            "to": begin[1:],
+            "value_mpa": [30.0],
+        }
+    )
+    share = shear_means(table, shears(table), quality, 5.0)["not_working_share"]
+    where = {int(k): round(float(v) * 20) for k, v in enumerate(share) if v}
+    assert len(where) == 3 and set(where.values()) == {1}
+
+
 def test_intervals_are_of_the_same_supports() -> None:
     zones = (Zone(5, 8, 0, 9, 1.0), Zone(7, 9, 20, 29, 1.0), Zone(20, 24, 1, 8, 1.0))
     assert intervals(zones) == [15]
@@ -207,7 +241,9 @@ def test_no_support_is_called_high_for_its_setting_alone() -> None:
 
 
 def test_a_log_goes_through_the_real_door(recore: Callable[..., Any], tmp_path: Path) -> None:
-    face = LongwallFace(5, Longwall(supports=8, days=2.0, interval_s=10.0, faults=()))
+    # supports stand released for longer than two samples of a sparse log, so that it holds every cycle
+    sparse = Longwall(supports=8, days=2.0, interval_s=75.0, low_s=(160.0, 210.0), faults=())
+    face = LongwallFace(5, sparse)
     log = tmp_path / "log.parquet"
     pq.write_table(pa.concat_tables(list(face.log())), log)
     ended = recore(

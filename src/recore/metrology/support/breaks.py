@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recore.metrology.support.diagnose_record import findings
 from recore.metrology.support.load_map import LegLoads, leg_loads, load_map
 from recore.metrology.support.shears import Shears
 from recore.metrology.support.zones import Zone, find_zones
@@ -97,11 +98,14 @@ def mean_and_u(values: list[int], web_m: float) -> tuple[float, float | None]:
     return mean, 2 * math.sqrt(variance) * web_m
 
 
-def shear_means(cycles: pa.Table, shears: Shears) -> dict[str, Floats]:
+def shear_means(
+    cycles: pa.Table, shears: Shears, quality: pa.Table | None = None, set_threshold_mpa: float = 0.0
+) -> dict[str, Floats]:
     """Means over the legs of each shear: TWAP, final pressure, first loading rate; and the share not working.
 
-    Not working: supports of the face without a cycle in a shear, or that carried less than a twentieth of the face's
-    median TWAP. Supports that a shear does not reach before the first or after the last of the record count for none.
+    Not working: supports of the face that are not set in a shear (no cycle, or none that comes to the set threshold), or of
+    which a leg has no cycle there (its state is unknown) or a sensor that is stuck by the data-quality report. Supports that
+    a wave does not come to (the shearer turns before them) are not set in that shear.
     """
     count = shears.table.num_rows
     at = shears.row_shear - 1
@@ -116,6 +120,37 @@ def shear_means(cycles: pa.Table, shears: Shears) -> dict[str, Floats]:
                 )
         else:
             found[name] = np.full(count, np.nan)
-    supports = len(np.unique(cycles["support"].to_numpy()))
-    found["not_working_share"] = 1.0 - shears.table["supports"].to_numpy() / supports
+    found["not_working_share"] = _not_working(cycles, shears, quality, set_threshold_mpa)
     return found
+
+
+def _not_working(
+    cycles: pa.Table, shears: Shears, quality: pa.Table | None, set_threshold_mpa: float
+) -> Floats:
+    """Share of the supports of each shear that are not set, unknown in a leg, or have a stuck sensor."""
+    count = shears.table.num_rows
+    number, leg = cycles["support"].to_numpy(), cycles["leg"].to_numpy()
+    supports = np.unique(number)
+    legs, column = np.unique(number * 64 + leg, return_inverse=True)
+    sound = np.ones(len(number), bool)
+    if "twap_mpa" in cycles.column_names:
+        sound = ~(np.asarray(cycles["twap_mpa"].to_numpy(zero_copy_only=False), float) < set_threshold_mpa)
+    set_ = np.zeros((count, len(legs)), bool)
+    set_[shears.row_shear[sound] - 1, column[sound]] = True
+    if quality is not None and quality.num_rows:
+        begin = shears.table["from"].to_numpy().astype("datetime64[us]")
+        end = shears.table["to"].to_numpy().astype("datetime64[us]")
+        for row in findings(quality, "stuck"):
+            here = np.flatnonzero(legs == row["support"] * 64 + row["leg"])
+            since, until = (np.datetime64(round(row[name] * 1e6), "us") for name in ("from", "to"))
+            set_[np.ix_((begin < until) & (end > since), here)] = False
+    owner = np.searchsorted(supports, legs // 64)
+    idle = np.zeros((count, len(supports)), bool)
+    for k, at in enumerate(owner):
+        idle[:, at] |= ~set_[:, k]
+    # at the ends of the record cycles are not whole: who has none there is not idle
+    for end in (0, count - 1):
+        told = np.isin(supports, number[shears.row_shear - 1 == end])
+        idle[end, ~told] = False
+    share: Floats = idle.mean(axis=1)
+    return share

@@ -26,7 +26,6 @@ from recore.quantity import Quantity
 from recore.rules import RuleSet
 
 _INLINE = Inline()
-# what a record without a data-quality report says: nothing
 # a yield pressure that no leg comes to, for a log whose yield pressure is not known
 _NO_YIELD_MPA = 200.0
 _DAY_S = 86400.0
@@ -185,7 +184,7 @@ def _judged(
     if "sensor_stuck" in params:
         found += sensors.stuck(quality, params["sensor_stuck"])
     if "sensor_offset" in params:
-        found += sensors.offset(quality, params["sensor_offset"])
+        found += sensors.offset(quality, params["sensor_offset"], record)
     if alarms is not None:
         if "sensor_swapped" in params:
             swapped = sensors.swapped(record, params["sensor_swapped"], alarms)

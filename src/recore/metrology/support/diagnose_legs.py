@@ -53,6 +53,11 @@ def leaks(
     `low` : valves that open low; what they let out is no leak either
     """
     known, rates = _rates(record, book["least_quiet_min"])
+    for leg, x in rates.items():
+        # the legs of a support do not share its load evenly: under a fast roof that alone sets them apart by more
+        # than a small leak does, and such a cycle tells nothing of one
+        roof = book["uneven"] * np.fmax(x - known[record.legs[leg]], 0.0)
+        rates[leg] = np.where((roof > book["limit_mpa_per_min"]) & (np.abs(x) <= roof), np.nan, x)
     for fault in early:
         leg = fault.support, int(fault.leg or 0)
         at = record.legs[leg]

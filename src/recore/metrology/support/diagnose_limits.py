@@ -28,14 +28,14 @@ FAULTS = (
 # what each row must state
 _ASKED = {
     "search": "false_alarms",
-    "leg_leak": "limit_mpa_per_min least_cycles least_quiet_min u_mpa_per_min early_share",
+    "leg_leak": "limit_mpa_per_min least_cycles least_quiet_min u_mpa_per_min early_share uneven",
     "check_valve_leak": "loss_share least_cycles u_share",
     "yield_low": "share least_openings least_cycles held_back_cycles ceiling touch opens_share drop_mpa u_share "
     "lowest_share",
     "yield_high": "share least_cycles u_share",
     "yield_slow": "blow_down opens_within spread least_openings u_share",
     "sensor_stuck": "least_s",
-    "sensor_offset": "least_mpa u_mpa",
+    "sensor_offset": "least_mpa u_mpa least_sets",
     "sensor_swapped": "cap_s reach nearer_s sd_s with_s ratio least_cycles",
     "low_supply": "share most least_supports",
     "roof_load": "at_yield sigmas least_spread reach least_supports least_shears yield_share wide_supports "

@@ -40,12 +40,17 @@ def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
     return found
 
 
-def offset(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
-    """Offsets of the data-quality report beyond the limit."""
+def offset(quality: pa.Table, book: dict[str, Any], record: Record) -> list[Fault]:
+    """Offsets of the data-quality report beyond the limit, where the cycles of the leg bear them out.
+
+    The report knows a zero from what a leg shows while it is released. Hours in which no release was recorded have the same
+    look as an offset of the size of the setting pressure. So the leg must have been set some times
+    meanwhile, and without the offset it must be set more like its fellows, or the face, than with it.
+    """
     found = []
     for row in findings(quality, "offset"):
         sure = beyond(abs(row["value"]), book["least_mpa"], book["u_mpa"])
-        if abs(row["value"]) < book["least_mpa"]:
+        if abs(row["value"]) < book["least_mpa"] or not _borne_out(record, row, book["least_sets"]):
             continue
         found.append(
             Fault(
@@ -63,6 +68,29 @@ def offset(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
             )
         )
     return found
+
+
+def _borne_out(record: Record, row: dict[str, Any], least: float) -> bool:
+    leg = row["support"], row["leg"]
+    at = record.legs.get(leg)
+    if at is None:
+        return False
+
+    def sets(of: slice) -> Array:
+        start = record["start"][of]
+        inside: Array = record["setting_mpa"][of][(start >= row["from"]) & (start <= row["to"])]
+        return inside
+
+    own = sets(at)
+    if len(own) < least:
+        return False
+    beside = np.concatenate([np.empty(0), *(sets(record.legs[other]) for other in record.fellows(leg))])
+    if len(beside) < least:
+        beside = np.concatenate([sets(other) for name, other in record.legs.items() if name != leg] or [own])
+    if not len(beside):
+        return True
+    without = float(np.median(own)) - float(np.median(beside))
+    return bool(abs(without) < abs(without + row["value"]))
 
 
 class Follows(NamedTuple):

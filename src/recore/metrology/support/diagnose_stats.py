@@ -60,7 +60,15 @@ def _correlation(series: list[Array]) -> float:
     return min(max(float(np.median(found)), 0.0), 0.8) if found else 0.0
 
 
-def runs(x: Array, limit: float, sd: float, trials: int, false_alarms: float, least: int) -> list[Run]:
+def runs(
+    x: Array,
+    limit: float,
+    sd: float,
+    trials: int,
+    false_alarms: float,
+    least: int,
+    steepest: float = _DRIFT,
+) -> list[Run]:
     """Stretches of a series whose location lies beyond `limit`, where a healthy one lies about 0.
 
     The stretch is the one with the largest sum of (x - limit)/sd (a generalised CUSUM: the most likely
@@ -76,11 +84,12 @@ def runs(x: Array, limit: float, sd: float, trials: int, false_alarms: float, le
     trials : number of values of all series that are searched
     false_alarms : expected number of false stretches in all of them
     least : smallest number of known values in a stretch
+    steepest : the steepest drift that a healthy series is given credit for
     """
     known = np.flatnonzero(np.isfinite(x))
     if len(known) < least:
         return []
-    drift = min(limit / sd, _DRIFT)
+    drift = min(limit / sd, steepest)
     score = np.clip((x[known] - limit) / sd, -_CLIP, _CLIP)
     high = math.log(max(trials, 1) / false_alarms) / (2.0 * drift)
     found: list[Run] = []

@@ -176,7 +176,8 @@ def _high(
     told = np.where(np.isfinite(first), np.fmax(first, np.where(highest > limit, highest, first)), np.nan)
     told = np.where(np.isnan(first) & (highest > limit), highest, told)
     found = []
-    for run in runs(told - 1.0, book["share"], _SPREAD, trials, alarms, book["least_cycles"]):
+    # a sound valve never lets the pressure so far above its own: two cycles that stand there are enough
+    for run in runs(told - 1.0, book["share"], _SPREAD, trials, alarms, book["least_cycles"], np.inf):
         inside = told[run.begin : run.end]
         x, u = location(inside)
         u = float(np.hypot(u, book["u_share"]))

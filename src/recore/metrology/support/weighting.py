@@ -128,13 +128,19 @@ def weighting(
         executor=executor,
     )
     known = Known(shipped(DOMAIN) if rules is None else rules, as_of if isinstance(as_of, date) else None)
-    return weigh(read.table, read.flags, known, web_m, yield_mpa)
+    return weigh(read.table, read.flags, known, web_m, yield_mpa, read.quality, set_threshold_mpa)
 
 
 def weigh(
-    cycles: pa.Table, told: tuple[Note, ...], known: Known, web_m: float, yield_mpa: float
+    cycles: pa.Table,
+    told: tuple[Note, ...],
+    known: Known,
+    web_m: float,
+    yield_mpa: float,
+    quality: pa.Table | None = None,
+    set_threshold_mpa: float = 5.0,
 ) -> Weighting:
-    """The finding from the table of leg cycles."""
+    """The finding from the table of leg cycles, and the data-quality report where there is one."""
     numbered = shears(cycles)
     _demand_enough(cycles, numbered, known)
     found = find_breaks(cycles, numbered, yield_mpa)
@@ -176,7 +182,7 @@ def weigh(
         persistence_m=Quantity(persistence, "m", u_persistence) if lasting else None,
         shears_seen=Quantity(last + 1),
         zones=_zone_table(cycles, numbered, found, whole, known, web_m, yield_mpa),
-        by_shear=_shear_table(cycles, numbered, web_m),
+        by_shear=_shear_table(cycles, numbered, web_m, quality, set_threshold_mpa),
         rules_sha256=known.digest,
         flags=tuple(flags),
         refusals=tuple(refusals),
@@ -257,9 +263,11 @@ def _zone_table(
     )
 
 
-def _shear_table(cycles: pa.Table, numbered: Shears, web_m: float) -> pa.Table:
+def _shear_table(
+    cycles: pa.Table, numbered: Shears, web_m: float, quality: pa.Table | None, set_threshold_mpa: float
+) -> pa.Table:
     table = numbered.table
-    for name, values in shear_means(cycles, numbered).items():
+    for name, values in shear_means(cycles, numbered, quality, set_threshold_mpa).items():
         table = table.append_column(name, pa.array(values, from_pandas=True))
     return table.append_column("advance_m", pa.array(np.arange(table.num_rows) * web_m))
 

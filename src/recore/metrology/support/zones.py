@@ -16,8 +16,10 @@ SIGNIFICANT = 4.5  # spreads of the smoothed map that a zone rises above the qui
 STRONG = 10.0
 LEAST_HEIGHT, LEAST_WIDTH = 0.33, 0.33  # of the usual break of the face
 LEAST_SHEARS = 2  # one loaded shear alone may be an idle day or a short supply
+LIKE = 0.6  # of the usual height that a zone must have which does not stand out on its own
 _BRIDGED_SUPPORTS = 2  # supports in a row that tell nothing or little within a zone: faulty legs
 _BRIDGE_SHARE = 0.25  # of the zone's height to which one shear within it may fall
+_BESIDE = 4  # shears before and after a zone in which it is judged whether it is two
 _MOST = 100_000
 
 
@@ -57,23 +59,34 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
     free = told.copy()
     found: list[Zone] = []
     height = np.where(free, smooth - middle, -np.inf)
-    order = np.argsort(height, axis=None)[::-1]
-    order = order[height.flat[order] > SIGNIFICANT * spread][:_MOST]
     least = min(3, max(1, load.shape[1] // 2))
-    for at in order:
-        k, x = divmod(int(at), load.shape[1])
-        if not free[k, x]:
-            continue
-        zone = _grown(load - middle, free, k, x)
-        if zone is None or not _counts(zone, grain, least):
-            free[k, x] = False
-            continue
-        # its slopes are no zones of their own
-        free[
-            max(0, zone.first - 1) : zone.last + 2,
-            max(0, zone.left - 2) : zone.right + 3,
-        ] = False
-        found.append(zone)
+    lowest, fits = SIGNIFICANT * spread, 0.0
+    for _ in range(2):
+        order = np.argsort(height, axis=None)[::-1]
+        order = order[height.flat[order] > lowest][:_MOST]
+        for at in order:
+            k, x = divmod(int(at), load.shape[1])
+            if not free[k, x]:
+                continue
+            grown = _grown(load - middle, free, k, x)
+            if grown is None or grown.height < fits or not _counts(grown, grain, least):
+                free[k, x] = False
+                continue
+            for zone in _parted(np.where(free, load - middle, np.nan), grown, grain, least):
+                # its slopes are no zones of their own
+                free[
+                    max(0, zone.first - 1) : zone.last + 2,
+                    max(0, zone.left - 2) : zone.right + 3,
+                ] = False
+                found.append(zone)
+        if len(found) < 2:
+            break
+        # a break of two shears loses a quarter of its height to the smoothing: where the face has shown how high its
+        # breaks are, what is as high is looked at once more
+        usual = float(np.median([zone.height for zone in found]))
+        free, lowest, fits = told.copy(), max(0.5 * SIGNIFICANT * spread, 0.5 * usual), LIKE * usual
+        for zone in found:
+            free[max(0, zone.first - 1) : zone.last + 2, max(0, zone.left - 2) : zone.right + 3] = False
     return tuple(sorted(_alike(found), key=lambda z: (z.first, z.left)))
 
 
@@ -134,6 +147,58 @@ def _grown(load: Floats, free: Flags, k: int, x: int) -> Zone | None:
         along = _middles(load[:, left : right + 1], 1)
         first, last = _run(along, (first, last), height / 2, 1, _BRIDGE_SHARE * height)
     return Zone(first, last, left, right, height) if height > 0 else None
+
+
+def _parted(load: Floats, zone: Zone, grain: float, least: int) -> list[Zone]:
+    """Breaks side by side that were taken for one: two zones where they explain the map far better than one.
+
+    Far better: by as much as a zone of its own must rise above chance. Their first or last shears must lie two apart.
+    """
+    window = slice(max(0, zone.first - _BESIDE), zone.last + _BESIDE + 1)
+    best, parts = STRONG**2, None
+    whole = _misfit(load[window, zone.left : zone.right + 1], zone, window.start, zone.left)
+    for cut in range(zone.left + least, zone.right - least + 2):
+        sides = [_side(load, zone, left, right) for left, right in ((zone.left, cut - 1), (cut, zone.right))]
+        one, other = sides
+        if one is None or other is None or not all(_counts(side, grain, least) for side in (one, other)):
+            continue
+        if max(abs(one.first - other.first), abs(one.last - other.last)) < 2:
+            continue
+        misfit = sum(
+            _misfit(load[window, left : right + 1], side, window.start, left)
+            for side, left, right in ((one, zone.left, cut - 1), (other, cut, zone.right))
+        )
+        gain = (whole - misfit) / grain**2
+        if gain > best:
+            best, parts = gain, (one, other)
+    if parts is None:
+        return [zone]
+    return [part for side in parts for part in _parted(load, side, grain, least)]
+
+
+def _side(load: Floats, zone: Zone, left: int, right: int) -> Zone | None:
+    """What some supports of a zone say of its shears, and which of them belong to it."""
+    along = _middles(load[:, left : right + 1], 1)
+    told = along[zone.first : zone.last + 1]
+    height = _height(told)
+    if not height > 0 or not np.isfinite(told).any():
+        return None
+    first, last = _run(along, (zone.first, zone.last), height / 2, 1, _BRIDGE_SHARE * height)
+    across = _middles(load[first : last + 1, left : right + 1], 0)
+    height = _height(load[first : last + 1, left : right + 1])
+    low, high = _run(across, (0, right - left), height / 2, _BRIDGED_SUPPORTS, -np.inf)
+    return Zone(first, last, left + low, left + high, height) if height > 0 else None
+
+
+def _misfit(part: Floats, zone: Zone, first: int, left: int) -> float:
+    """Sum of squares of what a zone leaves of a part of the map, whose places begin at `first` and `left`."""
+    model = np.zeros(part.shape)
+    model[
+        max(zone.first - first, 0) : max(zone.last + 1 - first, 0),
+        max(zone.left - left, 0) : max(zone.right + 1 - left, 0),
+    ] = zone.height
+    rest = np.clip(part - model, -zone.height, zone.height)
+    return float(np.nansum(rest * rest))
 
 
 def _height(part: Floats) -> float:
