@@ -225,7 +225,8 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     typeof: Callable[[Any], Any] = numba.typeof
     signature = tuple(typeof(value) for value in given)
     # nothing is allocated in the kernel: counting references to its arrays would triple the time of a sample
-    kernel: Callable[..., tuple[int, int]] = numba.njit(
+    njit: Any = numba.njit
+    kernel: Callable[..., tuple[int, int]] = njit(
         signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, _nrt=False
     )(advance)
     return kernel

@@ -448,7 +448,7 @@ def _slow_records(
         return
     face = np.array([np.median(r.cycles["setting"]) for r in map(log.legs.get, slow) if r and len(r.cycles)])
     fresh: list[LegRecord] = []
-    for group in _sortable(slow, accounts):
+    for group in _sortable(slow, accounts, supports=True):
         support: dict[int, dict[int, tuple[Times, Pressures, Look]]] = {}
         for leg, rows in _gathered(group, tasks, executor):
             ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
@@ -465,12 +465,12 @@ def _slow_records(
                     for leg, (ts, p, _) in legs.items()
                 }
             )
-            for leg, after in found.items():
+            for which, after in found.items():
                 if len(after):
-                    ts, p, look = legs[leg]
+                    ts, p, look = legs[which]
                     look.unseen = ts[after + 1]
                     ts, p = unseen.inserted(ts, p, after)
-                    fresh.append(_looked(log, (number, leg), reader, read(reader, ts, p, look), look))
+                    fresh.append(_looked(log, (number, which), reader, read(reader, ts, p, look), look))
     if fresh:
         _finished(fresh)
 
@@ -540,8 +540,10 @@ def _each(
             future.cancel()
 
 
-def _sortable(legs: Sequence[Leg], accounts: dict[Leg, _Account]) -> Iterator[frozenset[Leg]]:
-    """Groups of legs whose rows fit into memory together."""
+def _sortable(
+    legs: Sequence[Leg], accounts: dict[Leg, _Account], *, supports: bool = False
+) -> Iterator[frozenset[Leg]]:
+    """Groups of legs whose rows fit into memory together; `supports`: the legs of one are not parted."""
     group: list[Leg] = []
     held = 0
     for leg in legs:
@@ -553,7 +555,7 @@ def _sortable(legs: Sequence[Leg], accounts: dict[Leg, _Account]) -> Iterator[fr
                 where=f"{disorder[0].name}, {disorder[0].place(disorder[1])}" if disorder else "the log",
                 right="sort the log by support, leg and ts",
             )
-        if group and held + rows > SORTABLE_ROWS:
+        if group and held + rows > SORTABLE_ROWS and not (supports and leg[0] == group[-1][0]):
             yield frozenset(group)
             group, held = [], 0
         group.append(leg)

@@ -93,14 +93,14 @@ def report(log: Log, gap_limit_s: float) -> Report:
         if leg in log.disordered:
             found.add(leg, "order", "time runs backwards within a file; the samples were sorted")
         _gaps(found, log, leg, gap_us, record.counted("gaps"))
-        told = log.looks[leg].unseen if leg in log.looks else ()
-        if len(told):
+        told = log.looks[leg].unseen.tolist() if leg in log.looks else []
+        if told:
             found.add(
                 leg,
                 "release-unseen",
                 "released and set again between two samples",
-                first=int(told[0]),
-                last=int(told[-1]),
+                first=told[0],
+                last=told[-1],
                 count=len(told),
             )
         for zero in log.looks[leg].zeros if leg in log.looks else ():
@@ -226,7 +226,7 @@ def flags(log: Log, found: Report, gap_limit_s: float, partial: int) -> list[Not
     outside = sum(record.outside for record in log.legs.values())
     bridged = sum(int(np.count_nonzero(rows["gaps"])) for rows in cycles)
     conflicts = sum(record.conflicts for record in log.legs.values())
-    faults, dropouts = log.faults, total("dropouts")
+    faults = log.faults
     notes: list[Note] = []
 
     def flag(code: str, count: int, text: str) -> None:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, RUN_US, Limits
 from recore.metrology.leg_pressure.rows import Pressures, Times
+from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, RUN_US, Limits
 
 # a leg is let go, advanced and set in no less than this: only slower records can miss it (and a sample put in
 # the middle of such a step is no excursion, see the kernel)
@@ -290,7 +291,7 @@ def _yields(of: Steps) -> NDArray[np.bool_]:
     moments = of.ts[of.place]
     good = moments[well]
     lately = np.searchsorted(good, moments + VALVE_US, "right") > np.searchsorted(good, moments - VALVE_US)
-    return opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before)
+    return np.asarray(opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before), np.bool_)
 
 
 def _onsets(of: Steps) -> Times:
@@ -345,7 +346,7 @@ def _once(of: Steps, mask: NDArray[np.bool_]) -> Times:
 def _groups(places: Times) -> list[tuple[int, int]]:
     cuts = np.flatnonzero(np.diff(places) > 2) + 1
     edges = [0, *cuts.tolist(), len(places)] if len(places) else [0]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def inserted(ts: Times, p: Pressures, after: Times) -> tuple[Times, Pressures]:
