@@ -7,7 +7,7 @@ and in the fastest formulation known to us, which trusts the order of the file a
 the last sample of the cycle. A yield event is one fast step to them, and a slow fall of 1 MPa one more to the
 state machine, so these counts are printed side by side; cycles and the sum of the TWAPs must agree.
 The physical limit is the bare decoding of the columns that the method reads. Seen on a busy machine of two
-cores: 0.25 to 0.38 of it (0.60 is asked), and 11 times the Polars windows (20 are asked).
+cores: 0.23 to 0.38 of it (0.60 is asked), and 11 times the Polars windows (20 are asked).
 
     python benchmarks/bench_supports.py [--log FILE] [--repeat N] [--seed N]
 """
