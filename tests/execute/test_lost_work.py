@@ -109,13 +109,14 @@ def test_unfinished_work_is_forgotten_after_a_month(tmp_path: Path, monkeypatch:
 
 
 KILLED = """
+import os
 import sys
 from recore.metrology.leg_pressure import log
 survey, left = log.survey, [3]
 def once(*given):
     left[0] -= 1
     if left[0] < 0:
-        print("ready", flush=True)
+        os.write(1, b"ready\\n")
         __import__("time").sleep(600)
     return survey(*given)
 once.__module__, once.__qualname__ = survey.__module__, survey.__qualname__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import os
 import pickle
 import secrets
@@ -54,8 +55,7 @@ class Kept(Executor):
             ) from None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        task = pickle.dumps((fn.__module__, fn.__qualname__, args, kwargs), protocol=5)
-        path = self.folder / hashlib.sha256(task).hexdigest()
+        path = self.folder / _named((fn.__module__, fn.__qualname__, args, kwargs))
         future: Future[Any] = Future()
         found, result = self._read(path)
         if found:
@@ -113,6 +113,16 @@ class Kept(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self.inner.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+def _named(task: object) -> str:
+    """A name for a task that is the same whenever its arguments are equal."""
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written, protocol=5)
+    # without memory of what was written before: equal texts give equal bytes, be they one object or two
+    pickler.fast = True
+    pickler.dump(task)
+    return hashlib.sha256(written.getvalue()).hexdigest()
 
 
 @contextmanager
