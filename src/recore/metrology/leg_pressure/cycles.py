@@ -15,7 +15,8 @@ from recore.evidence import Table, Unread
 from recore.execute import Inline
 from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import Log, ZeroLimits, read_log
+from recore.metrology.leg_pressure.found import Log, ZeroLimits
+from recore.metrology.leg_pressure.log import read_log
 from recore.metrology.leg_pressure.quality import files_table, flags, report
 from recore.metrology.leg_pressure.records import RECORD
 from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
