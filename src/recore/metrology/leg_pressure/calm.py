@@ -32,27 +32,27 @@ _MOST_OF_BIN = 120
 _LONGEST_STEP = 2 * MINUTE
 
 
-def bounds(p, i, j):
-    """Lowest, highest and largest step of the pressures from i to j - 1.
+def bounds(p, i, j, before):
+    """Lowest and highest of the pressures from i to j - 1, and the largest step to one, the first from `before`.
 
     This is how the interpreter does it, on lists; see `bounds_loop`.
     """
     part = p[i:j]
-    return min(part), max(part), max(abs(a - b) for a, b in zip(part[1:], part, strict=False))
+    return min(part), max(part), max(abs(a - b) for a, b in zip(part, [before, *part[:-1]], strict=True))
 
 
-def bounds_loop(p, i, j):
+def bounds_loop(p, i, j, before):
     """`bounds` for the compiler. Loops over slices begin with 0, so that no index can be negative."""
-    before = p[i : j - 1]
+    first = p[i : j - 1]
     after = p[i + 1 : j]
     low = p[i]
     high = p[i]
-    largest = np.int32(0)
+    largest = np.int32(min(abs(int(p[i]) - before), PLAUSIBLE))
     for k in range(len(after)):
         x = after[k]
         low = min(low, x)
         high = max(high, x)
-        largest = max(largest, np.int32(abs(np.int32(x - before[k]))))
+        largest = max(largest, np.int32(abs(np.int32(x - first[k]))))
     return int(low), int(high), int(largest)
 
 
@@ -95,7 +95,7 @@ def nothing_until(s, c, p, i, end, look, limits):
     j = i
     while j < end:
         to = min(j + look, end)
-        lower, higher, largest = bounds(p, j, to)
+        lower, higher, largest = bounds(p, j, to, s.p_prev if j == i else int(p[j - 1]))
         if lower == higher and to - j == look:
             break
         lower = min(low, lower)
@@ -120,12 +120,7 @@ def take_calm(s, c, ts, p, tick, i, steady, limits, law):
     if s.phase < SET or s.seeking == 1 or s.bin_k < QUIET_BIN or i + _LOOK[0] > steady:
         return i
     step = (ts[i + 1] - ts[i]) * tick
-    if (
-        ts[i] * tick - s.t_prev != step
-        or step > min(gap_us, _LONGEST_STEP)
-        or BIN_US // step >= _MOST_OF_BIN
-        or abs(p[i] - s.p_prev) > JUMP
-    ):
+    if ts[i] * tick - s.t_prev != step or step > min(gap_us, _LONGEST_STEP) or BIN_US // step >= _MOST_OF_BIN:
         return i
     look = min(_LOOK[1], RUN_US // step // 2)
     if look < _LOOK[0] or (s.leading == 0 and s.t_prev - s.run_from >= RUN_US - look * step):

@@ -229,7 +229,7 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     overload(blocks.summary)(lambda p, i, j: blocks.summary_loop)
     overload(blocks.weights)(lambda ts, p, i, j: blocks.weights_loop)
     overload(blocks.fixed_rate)(lambda ts, i, n: blocks.steady_loop)
-    overload(calms.bounds)(lambda p, i, j: calms.bounds_loop)
+    overload(calms.bounds)(lambda p, i, j, before: calms.bounds_loop)
     overload(calms.sums)(lambda p, i, j, before: calms.sums_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
