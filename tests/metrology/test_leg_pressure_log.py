@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from recore.errors import BadInput
 from recore.evidence import Table, open_file
-from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure import account as leg_pressure_account
+from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure import log as leg_pressure_log
 from recore.metrology.leg_pressure import survey as leg_pressure_survey
 from recore.metrology.leg_pressure.cycles import support_cycles

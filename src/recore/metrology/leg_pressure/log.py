@@ -33,6 +33,7 @@ from recore.metrology.leg_pressure.zero import Reference, reference
 
 if TYPE_CHECKING:
     from recore.evidence.table import Part, Table
+    from recore.method import Progress
 
     _Task = tuple[int, list[Part]]  # number of the table, and consecutive parts of it
 
@@ -43,6 +44,8 @@ SORTABLE_ROWS = 2**25
 # rows of a task on the executor, at least and at most
 TASK_ROWS = 2**18, 2**22
 _IN_FLIGHT = 16
+# share of the work that reading is, as progress is told
+_READING = 0.8
 _LISTED = 8
 _FINISHED_AT_ONCE = 2**16
 
@@ -52,7 +55,8 @@ def read_log(
     limits: Limits,
     executor: Executor,
     zeros: ZeroLimits,
-    unseen_releases: bool = True,
+    unseen_releases: bool,
+    progress: Progress,
 ) -> Log:
     """Read several tables as one log, with memory bounded by the parts in flight and the cycles found.
 
@@ -70,7 +74,8 @@ def read_log(
     faults = Faults()
     accounts: dict[Leg, Account] = {}
     surveys = _each(executor, survey, [(parts, limits, small) for _, parts in tasks])
-    for (table, parts), found in zip(tasks, surveys, strict=True):
+    for number, ((table, parts), found) in enumerate(zip(tasks, surveys, strict=True)):
+        progress(_READING * number / len(tasks), "reading the log")
         faults.add(found.faults)
         files[table].rows += found.faults.rows
         files[table].say(found.unread)
@@ -79,9 +84,11 @@ def read_log(
     if not accounts:
         raise _nothing(files, faults)
     log = Log({}, faults, [], files, bulk(trace.spans for trace in faults.legs.values()))
+    progress(_READING, "putting records right")
     _first_records(log, accounts, reader, tasks, executor)
     normal = _second_records(log, accounts, reader, tasks, executor, zeros)
     if unseen_releases:
+        progress((1.0 + _READING) / 2, "looking for unseen releases")
         _slow_records(log, accounts, reader, tasks, executor, normal)
     _stuck_records(log, limits)
     log.disordered = sorted(leg for leg, account in accounts.items() if account.disorder)
