@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recore.errors import BadInput
-from recore.evidence import Table, open_file
+from recore.evidence import Table, delimited, open_file
 from recore.evidence.column import units_of
 from recore.evidence.scaling import _line, scaled
 from recore.quantity import _KINDS, convert, kind_of
@@ -369,6 +369,24 @@ def test_raw_columns_keep_their_types(tmp_path: Path) -> None:
 )
 def test_csv_dialects_that_are_right(tmp_path: Path, text: str) -> None:
     np.testing.assert_array_equal(csv_table(tmp_path, text).floats("x_mm"), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("block", (2**22, 64))
+@pytest.mark.parametrize("mark", ("", "\ufeff"))
+@pytest.mark.parametrize("end", ("\n", "\r\n"))
+@pytest.mark.parametrize("cut", ("7", "7,oh", "7,1,2"))
+def test_rows_before_one_that_cannot_be_read_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, mark: str, end: str, cut: str
+) -> None:
+    monkeypatch.setattr(delimited, "_BLOCK", block)
+    lines = ["a,b_um", *(f"{k},{k / 8}" for k in range(30)), "", cut]
+    (tmp_path / "cut.csv").write_bytes((mark + end.join(lines)).encode())
+    table = open_file(tmp_path / "cut.csv").read(Table)
+    read: list[int] = []
+    with pytest.raises(BadInput, match="line 33"):
+        for batch in table.batches(["a", "b_um"], {"a": "integer"}):
+            read += batch.column(0).to_pylist()
+    assert read == list(range(30))
 
 
 def test_rows_are_counted_as_in_a_text_editor(tmp_path: Path) -> None:

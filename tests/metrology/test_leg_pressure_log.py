@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from recore.errors import BadInput
 from recore.evidence import Table, open_file
+from recore.metrology.leg_pressure import account as leg_pressure_account
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure import log as leg_pressure_log
+from recore.metrology.leg_pressure import survey as leg_pressure_survey
 from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.metrology.leg_pressure.rows import one_each
 from recore.metrology.leg_pressure.segment import Reader, Segment
@@ -124,16 +126,17 @@ class TestCuts:
     def test_batches(self, monkeypatch):
         table = spoilt(5)
         whole = found(table)
-        original = leg_pressure_log.stretches
+        original = leg_pressure_survey.stretches
 
         monkeypatch.setattr(leg_pressure_log, "TASK_ROWS", (1, 700))
 
-        def small(part, faults, *, undated=False):
-            for leg, ts, p, tick, rows in original(part, faults, undated=undated):
-                for k in range(0, len(ts), 37):
-                    yield leg, ts[k : k + 37], p[k : k + 37], tick, rows[k : k + 37]
+        def small(part, faults, **given):
+            for one in original(part, faults, **given):
+                for k in range(0, len(one.ts), 37):
+                    piece = {name: getattr(one, name)[k : k + 37] for name in ("ts", "p", "rows", "whole")}
+                    yield one._replace(**piece)
 
-        monkeypatch.setattr(leg_pressure_log, "stretches", small)
+        monkeypatch.setattr(leg_pressure_survey, "stretches", small)
         same(whole, found(table))
 
     def test_processes(self, tmp_path, monkeypatch):
@@ -195,7 +198,7 @@ class TestLongStretches:
     def test_taken_for_the_beginning(self, monkeypatch, first):
         table = self.stuck().slice(first)
         whole = found(table)
-        monkeypatch.setattr(leg_pressure_log, "LONG_HEAD", 100)
+        monkeypatch.setattr(leg_pressure_account, "LONG_HEAD", 100)
         pieces = [table.slice(k, 60) for k in range(0, table.num_rows, 60)]
         same(whole, found(*pieces))
 
@@ -208,7 +211,7 @@ class TestLongStretches:
         )
         pieces = [late, *(table.slice(k, 60) for k in range(60, table.num_rows, 60))]
         whole = found(pa.concat_tables([table, late.slice(0, 1)]))
-        monkeypatch.setattr(leg_pressure_log, "LONG_HEAD", 100)
+        monkeypatch.setattr(leg_pressure_account, "LONG_HEAD", 100)
         same(whole, found(*pieces))
 
 

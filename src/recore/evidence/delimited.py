@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +67,22 @@ class DelimitedSource:
                     yield [array.slice(first, rows) for array in arrays]
                 read += batch.num_rows
         except pa.ArrowInvalid as error:
-            raise self._diagnosed(wanted, read, error) from None
+            reason, whole = self._diagnosed(wanted, read, error)
+            yield from self._rest(types, names, read, whole)
+            raise reason from None
+
+    def _rest(self, types: dict[str, Any], names: list[str], read: int, whole: int) -> Iterator[list[Any]]:
+        """The rows after `read` ones and before the record that cannot be read, which `whole` bytes precede."""
+        import pyarrow as pa
+
+        if not whole:
+            return
+        with self.path.open("rb") as stream, suppress(pa.ArrowInvalid):
+            for batch in self._reader(types, _Beginning(stream, whole)):
+                arrays = [batch.column(name).slice(read) for name in names]
+                read = max(read - batch.num_rows, 0)
+                if len(arrays[0]):
+                    yield arrays
 
     def constant(self, position: int, part: int) -> pa.Array | None:
         return None
@@ -78,7 +95,7 @@ class DelimitedSource:
         try:
             table = arrow_csv.read_csv(self.path, read, parse, convert)
         except pa.ArrowInvalid as error:
-            raise self._diagnosed([], 0, error) from None
+            raise self._diagnosed([], 0, error)[0] from None
         return table.rename_columns([self.columns[position] for position in positions])
 
     def place(self, row: int) -> str:
@@ -93,12 +110,12 @@ class DelimitedSource:
     def _text(self) -> Any:
         return self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
-    def _reader(self, types: dict[str, Any]) -> Any:
+    def _reader(self, types: dict[str, Any], stream: Any = None) -> Any:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
         try:
-            return arrow_csv.open_csv(self.path, *self._options(types))
+            return arrow_csv.open_csv(self.path if stream is None else stream, *self._options(types))
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return []
@@ -120,29 +137,73 @@ class DelimitedSource:
             ),
         )
 
-    def _diagnosed(self, wanted: Sequence[Column], read: int, error: Exception) -> BadInput:
-        """What a person must know about the first record that could not be read, after `read` good ones."""
+    def _diagnosed(self, wanted: Sequence[Column], read: int, error: Exception) -> tuple[BadInput, int]:
+        """What a person must know about the first record that could not be read, after `read` good ones, and
+        how many bytes of the file lie before it; 0 where that is not known."""
         width = len(self.columns)
         with self._text() as lines:
-            records = csv.reader(lines, delimiter=self.delimiter)
+            passed = _Passed(lines, _marked(self.path))
+            records = csv.reader(passed, delimiter=self.delimiter)
+            before, seen = 0, -1  # the header comes before the rows of values
             try:
-                for record in itertools.islice(filter(None, records), read + 1, None):
-                    if len(record) != width:
-                        where = f"{self.name}, line {records.line_num}"
-                        return _ragged(record, width, where, self.delimiter)
-                    for column in wanted:
-                        if bad := _bad_cell(record[column.position], column):
-                            where = f"{self.name}, column {column.stored!r}, line {records.line_num}"
-                            return BadInput(bad[0], where=where, right=bad[1])
+                for record in records:
+                    seen += bool(record)
+                    if record and seen > read:
+                        place = f"line {records.line_num}"
+                        if len(record) != width:
+                            reason = _ragged(record, width, f"{self.name}, {place}", self.delimiter)
+                            return reason, before
+                        for column in wanted:
+                            if bad := _bad_cell(record[column.position], column):
+                                where = f"{self.name}, column {column.stored!r}, {place}"
+                                return BadInput(bad[0], where=where, right=bad[1]), before
+                    before = passed.bytes
             except csv.Error as broken:
-                return BadInput(
+                reason = BadInput(
                     f"cannot be split into fields ({broken})",
                     where=f"{self.name}, line {records.line_num}",
                     right="look for a quotation mark that is not closed",
                 )
-        return BadInput(
+                return reason, 0
+        reason = BadInput(
             f"cannot be read ({error})", where=self.name, right="export the table again as UTF-8 CSV"
         )
+        return reason, 0
+
+
+def _marked(path: Path) -> int:
+    """Bytes of a byte order mark."""
+    with path.open("rb") as stream:
+        return 3 if stream.read(3) == b"\xef\xbb\xbf" else 0
+
+
+class _Passed:
+    """Lines of a text, and how many bytes have been handed on."""
+
+    def __init__(self, lines: Any, before: int) -> None:
+        self._lines = lines
+        self.bytes = before
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.bytes += len(line.encode("utf-8", "surrogateescape"))
+            yield line
+
+
+class _Beginning(io.RawIOBase):
+    """The first bytes of a file, as a file."""
+
+    def __init__(self, stream: Any, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
 
 
 def _arrow_type(column: Column) -> Any:

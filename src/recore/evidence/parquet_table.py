@@ -48,6 +48,16 @@ class ParquetSource:
             return file.metadata, file.schema_arrow
 
     @cached_property
+    def _names(self) -> list[str]:
+        names: list[str] = self._footer[1].names
+        return names
+
+    @cached_property
+    def _types(self) -> list[Any]:
+        types: list[Any] = self._footer[1].types
+        return types
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         return check_names(self._footer[1].names, self.name)
 
@@ -58,9 +68,9 @@ class ParquetSource:
     def scan(self, wanted: Sequence[Column], part: int | None, rows: int) -> Iterator[list[Any]]:
         import pyarrow.parquet as pq
 
-        metadata, schema = self._footer
+        metadata = self._footer[0]
         groups = list(range(metadata.num_row_groups)) if part is None else [part]
-        names = [schema.names[column.position] for column in wanted]
+        names = [self._names[column.position] for column in wanted]
         large = any(metadata.row_group(group).total_byte_size > _LARGE_GROUP for group in groups)
         buffering = {"buffer_size": _PAGE_BUFFER, "pre_buffer": False} if large else {}
         with self._readable():
@@ -96,9 +106,9 @@ class ParquetSource:
     def constant(self, position: int, part: int) -> pa.Array | None:
         import pyarrow as pa
 
-        metadata, schema = self._footer
-        kind = schema.types[position]
-        if not pa.types.is_integer(kind) or metadata.num_columns != len(schema.names):
+        metadata = self._footer[0]
+        kind = self._types[position]
+        if not pa.types.is_integer(kind) or metadata.num_columns != len(self._names):
             return None
         chunk = metadata.row_group(part).column(position)
         told = chunk.statistics

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import LegRecord
+from recore.metrology.leg_pressure.found import LegRecord
 from recore.metrology.leg_pressure.records import ATTEMPT_US, cycles_of, event_driven, yields_of
 from recore.metrology.leg_pressure.rows import Pressures, Times
 from recore.metrology.leg_pressure.segment import Reader, Segment

@@ -32,8 +32,8 @@ from recore.fleet.live_legs import Counts, LegStream
 from recore.fleet.live_telegrams import SAMPLE, Samples
 from recore.fleet.state import LegState, write_state
 from recore.metrology.leg_pressure import kernel
+from recore.metrology.leg_pressure.found import LegRecord, Log
 from recore.metrology.leg_pressure.kernel import Limits
-from recore.metrology.leg_pressure.log import LegRecord, Log
 from recore.metrology.leg_pressure.records import RECORD, YIELD
 from recore.metrology.leg_pressure.rows import Faults, Leg
 from recore.metrology.leg_pressure.segment import Reader

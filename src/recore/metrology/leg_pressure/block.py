@@ -18,6 +18,7 @@ from recore.metrology.leg_pressure.state import (
     PER_MPA,
     RELEASE_FALL_US,
     RELEASE_LAG_US,
+    RESEAT_US,
     RUN_US,
     SET,
     SETTING_US,
@@ -35,7 +36,7 @@ _AHEAD = 32, 4096
 # steps of more different lengths (in octaves) than this are taken one by one
 _OCTAVES = 4
 # beyond this a pressure is a mistake, and sums might not fit
-_PLAUSIBLE = 160 * PER_MPA
+PLAUSIBLE = 160 * PER_MPA
 
 
 def summary(p, i, j):
@@ -211,7 +212,7 @@ def take_block(s, c, ts, p, tick, i, steady, limits, law):
     those that are known to come at a fixed rate (`steady`)."""
     _, release_p, band_p, gap_us = limits
     n = len(ts)
-    if i + LEAST > n or s.t_held != NEVER or s.phase < LOW or s.seeking == 1:
+    if i + LEAST > n or s.t_held != NEVER or s.phase < LOW:
         return i, steady
     t = ts[i] * tick
     x = int(p[i])
@@ -240,7 +241,7 @@ def take_block(s, c, ts, p, tick, i, steady, limits, law):
     if number < LEAST:
         return i, steady
     low, high, largest, wander, total = summary(p, i, j)
-    if largest > JUMP or high > _PLAUSIBLE or low < -_PLAUSIBLE:
+    if largest > JUMP or high > PLAUSIBLE or low < -PLAUSIBLE:
         return i, steady
     last = int(p[j - 1])
     if even:
@@ -271,6 +272,13 @@ def take_block(s, c, ts, p, tick, i, steady, limits, law):
             if max(s.extreme, high) - low > YIELD_DROP:
                 return i, steady
         elif high >= band_p and high >= min(s.extreme, low) + YIELD_REARM:
+            return i, steady
+        if s.seeking == 1 and (
+            low < s.trough
+            or low <= s.fall - YIELD_REARM
+            or high >= s.trough + YIELD_REARM
+            or end - s.t_fall > RESEAT_US
+        ):
             return i, steady
         if t - c.start <= SETTING_US:
             # a block lies within the first 30 s, or begins with their end

@@ -13,9 +13,10 @@ from pydantic import Field
 from recore.errors import BadInput
 from recore.evidence import Table, Unread
 from recore.execute import Inline
-from recore.method import Artifact, Note, Tolerance, Unit, method
+from recore.method import Artifact, Note, Progress, Tolerance, Unit, method
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import Log, ZeroLimits, read_log
+from recore.metrology.leg_pressure.found import Log, ZeroLimits
+from recore.metrology.leg_pressure.log import read_log
 from recore.metrology.leg_pressure.quality import files_table, flags, report
 from recore.metrology.leg_pressure.records import RECORD
 from recore.metrology.leg_pressure.tables import cycle_table, support_table, yield_table
@@ -23,6 +24,10 @@ from recore.quantity import Quantity
 
 _INLINE = Inline()
 _PLOTTED = 500
+
+
+def _silent(share: float, doing: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def support_cycles(
     rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     unseen_releases: bool = True,
     executor: Executor = _INLINE,
+    progress: Progress = _silent,
 ) -> LegCycles:
     """Load cycles, yield events and leaks of hydraulic support legs.
 
@@ -95,6 +101,7 @@ def support_cycles(
         only what lies beyond it is an offset, MPa
     unseen_releases : whether releases that fall between two samples of a slow record are told by what they leave
     executor : where the parts of the log are read; the finding does not depend on it
+    progress : told the share that is done, and what is being done
 
     Returns
     -------
@@ -202,7 +209,8 @@ def support_cycles(
     if not logs:
         raise BadInput("no log", where="support.cycles", right="at least one table is wanted")
     limits = kernel.Limits.of(set_threshold_mpa, release_threshold_mpa, yield_mpa, gap_limit_s)
-    log = read_log(logs, limits, executor, ZeroLimits(zero_offset_mpa, back_pressure_mpa), unseen_releases)
+    zeros = ZeroLimits(zero_offset_mpa, back_pressure_mpa)
+    log = read_log(logs, limits, executor, zeros, unseen_releases, progress)
     table = cycle_table(log)
     supports = support_table(table, rated_setting_mpa)
     records = log.legs.values()

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from recore.metrology.leg_pressure import block as blocks
+from recore.metrology.leg_pressure import calm as calms
 from recore.metrology.leg_pressure import step as steps
-from recore.metrology.leg_pressure.block import take_block
+from recore.metrology.leg_pressure.block import fixed_rate, take_block
+from recore.metrology.leg_pressure.calm import take_calm
 from recore.metrology.leg_pressure.state import (
     BACKWARDS,
     CONFLICT,
@@ -80,6 +82,8 @@ __all__ = [
 
 # samples taken one by one after an event, before the next block is tried
 PATIENCE = 8
+# samples taken in blocks after an event came up, before it is thought to be over
+RESTLESS = 64
 
 
 def returned(before, held, after):  # type: ignore[no-untyped-def]
@@ -116,6 +120,7 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
     n = len(ts)
     i = first
     again = first  # where to look for the next block
+    calm = first  # and for many of them
     steady = first  # end of the samples known to come at a fixed rate
     while True:
         if count[0] >= len(rows) or count[1] + 2 > len(events) or count[2] + 2 > len(runs):
@@ -128,6 +133,14 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             s.t_held = NEVER
             continue
         if i >= again:
+            if i >= calm and s.phase >= SET and s.t_held == NEVER and i + 1 < n:
+                if i + 1 >= steady:
+                    steady = fixed_rate(ts, i, n)
+                after = take_calm(s, c, ts, p, tick, i, steady, limits, law)
+                if after > i:
+                    i = after
+                    continue
+                calm = i + RESTLESS
             after, steady = take_block(s, c, ts, p, tick, i, steady, limits, law)
             if after > i:
                 i = after
@@ -208,7 +221,7 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
         from numba.extending import overload, register_jitable
     except ImportError:
         return None
-    for part in (*steps.PARTS, *blocks.PARTS, returned):
+    for part in (*steps.PARTS, *blocks.PARTS, *calms.PARTS, returned):
         register_jitable(part)
     # in the middle of the hot path, where handing arrays on costs as much as the sums
     for part in blocks.INLINED:
@@ -216,6 +229,8 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
     overload(blocks.summary)(lambda p, i, j: blocks.summary_loop)
     overload(blocks.weights)(lambda ts, p, i, j: blocks.weights_loop)
     overload(blocks.fixed_rate)(lambda ts, i, n: blocks.steady_loop)
+    overload(calms.bounds)(lambda p, i, j, before: calms.bounds_loop)
+    overload(calms.sums)(lambda p, i, j, before: calms.sums_loop)
     # one signature that any array fits, also a read-only one, so that nothing is compiled twice
     ts, p = np.zeros(1, np.int64), np.zeros(1, np.int32)
     ts.flags.writeable = p.flags.writeable = False

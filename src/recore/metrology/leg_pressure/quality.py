@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from recore.method import Note
-from recore.metrology.leg_pressure.log import SORTABLE_ROWS, Log
+from recore.metrology.leg_pressure.found import Log
+from recore.metrology.leg_pressure.log import SORTABLE_ROWS
 from recore.metrology.leg_pressure.rows import Leg
 from recore.metrology.leg_pressure.trace import SPAN_US, Fault, Times
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.metrology.leg_pressure.glance import IMPLAUSIBLE_MPA, glance
 from recore.metrology.leg_pressure.layout import layout
 from recore.metrology.leg_pressure.trace import EARLIEST_US, LATEST_US, Trace
 
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 Leg = tuple[int, int]  # support, leg
 Times = NDArray[np.int64]
 Pressures = NDArray[np.floating[Any]]
-Stretch = tuple[Leg, Times, Pressures, int, Times | range]
 
-IMPLAUSIBLE_MPA = 100.0
+_NONE = np.empty(0, np.int32)
 _TICK_US = {"s": 1_000_000, "ms": 1000, "us": 1}
 
 
@@ -53,23 +53,35 @@ class Faults:
         return sum(trace.faults[kind].count for trace in self.legs.values() if kind in trace.faults)
 
 
-def stretches(part: Part, faults: Faults, *, undated: bool = False) -> Iterator[Stretch]:
-    """Usable rows leg by leg, batch after batch: times in ticks, pressures in MPa, µs per tick, and the
-    row numbers in the table.
+class Stretch(NamedTuple):
+    """Rows of one leg that follow each other in a file: times [ticks], pressures [MPa], µs per tick, row numbers in
+    the table; `whole`: the pressures as multiples of 10 Pa."""
+
+    leg: Leg
+    ts: Times
+    p: Pressures
+    tick: int
+    rows: Times | range
+    whole: NDArray[np.int32]
+
+
+def stretches(part: Part, faults: Faults, *, small: bool = True, undated: bool = False) -> Iterator[Stretch]:
+    """Usable rows leg by leg, batch after batch.
 
     Parameters
     ----------
     faults : told about all that was seen
+    small : few rows, not worth compiled loops
     undated : also rows with an impossible time
     """
-    for leg, ts, p, tick, rows, spoilt in _by_leg(part, faults):
-        stretch = _usable(faults.of(leg), ts, p, tick, rows, spoilt, undated)
-        if len(stretch[0]):
-            yield (leg, stretch[0], stretch[1], tick, stretch[2])
+    for leg, ts, p, tick, rows in _by_leg(part, faults):
+        found = _usable(faults.of(leg), Stretch(leg, ts, p, tick, rows, _NONE), small, undated)
+        if len(found.ts):
+            yield found
 
 
-def _by_leg(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
-    """All rows leg by leg, and whether there may be pressures among them that are none."""
+def _by_leg(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range]]:
+    """All rows leg by leg."""
     found = layout(part.source)
     constants = part.constants(tuple(found.kinds)[1:], found.kinds)
     keys = [name for name in tuple(found.kinds)[1:] if name not in constants]
@@ -101,13 +113,11 @@ def _by_leg(part: Part, faults: Faults) -> Iterator[tuple[Leg, Times, Pressures,
 
 def _grouped(
     ts: Times, p: Pressures, rows: Times | range, tick: int, support: Any, leg: Any
-) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range, bool]]:
+) -> Iterator[tuple[Leg, Times, Pressures, int, Times | range]]:
     if not len(ts):
         return
-    low, high = p.min(), p.max()
-    spoilt = not (low >= 0.0 and high <= IMPLAUSIBLE_MPA)  # also where one is NaN
     if not isinstance(support, np.ndarray) and not isinstance(leg, np.ndarray):
-        yield (int(support), int(leg)), ts, p, tick, rows, spoilt
+        yield (int(support), int(leg)), ts, p, tick, rows
         return
     support, leg = (np.broadcast_to(np.asarray(key, np.int64), ts.shape) for key in (support, leg))
     changes = _changes(support, leg)
@@ -117,39 +127,48 @@ def _grouped(
         changes = _changes(support, leg)
     for begin, end in pairwise([0, *changes.tolist(), len(ts)]):
         key = int(support[begin]), int(leg[begin])
-        yield key, ts[begin:end], p[begin:end], tick, rows[begin:end], spoilt
+        yield key, ts[begin:end], p[begin:end], tick, rows[begin:end]
 
 
 def numbers(column: pa.Array) -> NDArray[Any]:
+    """A column as stored; times as whole ticks, which Arrow would copy if they were asked for as times."""
+    if str(column.type).startswith("timestamp"):
+        column = column.view("int64")
     values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return values.view(np.int64) if values.dtype.kind == "M" else values
+    return values
 
 
 def _changes(support: Times, leg: Times) -> Times:
     return 1 + np.flatnonzero((support[1:] != support[:-1]) | (leg[1:] != leg[:-1]))
 
 
-def _usable(
-    trace: Trace, ts: Times, p: Pressures, tick: int, rows: Times | range, spoilt: bool, undated: bool
-) -> tuple[Times, Pressures, Times | range]:
+def _usable(trace: Trace, found: Stretch, small: bool, undated: bool) -> Stretch:
     """Rows with a number and, unless `undated`, a possible time; the trace is told of the others."""
-    trace.rows += len(ts)
-    if spoilt:
-        number = np.isfinite(p)
-        trace.note("nan", ts[~number] * tick)
+    trace.rows += len(found.ts)
+    tick = found.tick
+    seen = glance(found.ts, found.p, small=small)
+    if seen.spoilt:
+        number = np.isfinite(found.p)
+        trace.note("nan", found.ts[~number] * tick)
         if not number.all():
-            ts, p, rows = ts[number], p[number], np.asarray(rows)[number]
-        trace.note("negative", ts[p < 0.0] * tick)
-        trace.note("unit", ts[p > IMPLAUSIBLE_MPA] * tick)
-    if undated or not len(ts):
-        return ts, p, rows
-    earliest, latest = EARLIEST_US // tick, LATEST_US // tick
-    if not trace.cover(ts, tick, earliest, latest):
-        dated = (ts >= earliest) & (ts < latest)
-        trace.note("clock", ts[~dated] * tick)
-        ts, p, rows = ts[dated], p[dated], np.asarray(rows)[dated]
-        trace.cover(ts, tick, earliest, latest)
-    return ts, p, rows
+            found = _chosen(found, number)
+            seen = glance(found.ts, found.p, small=small)
+        trace.note("negative", found.ts[found.p < 0.0] * tick)
+        trace.note("unit", found.ts[found.p > IMPLAUSIBLE_MPA] * tick)
+    if not undated and len(found.ts):
+        earliest, latest = EARLIEST_US // tick, LATEST_US // tick
+        if not trace.cover(found.ts, tick, earliest, latest, seen.steps):
+            dated = (found.ts >= earliest) & (found.ts < latest)
+            trace.note("clock", found.ts[~dated] * tick)
+            found = _chosen(found, dated)
+            seen = glance(found.ts, found.p, small=small)
+            trace.cover(found.ts, tick, earliest, latest, seen.steps)
+    return found._replace(whole=seen.whole)
+
+
+def _chosen(found: Stretch, which: NDArray[np.bool_]) -> Stretch:
+    rows = np.asarray(found.rows)[which]
+    return found._replace(ts=found.ts[which], p=found.p[which], rows=rows)
 
 
 def one_each(ts: Times, p: Pressures) -> tuple[Times, Pressures, int, int]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.kernel import Limits
-from recore.metrology.leg_pressure.rows import Pressures, Times
+from recore.metrology.leg_pressure.rows import Stretch, Times
 
 Whole = NDArray[np.int32]  # pressures, multiples of 10 Pa
 
@@ -208,17 +208,17 @@ class LegPart:
     backwards: int | None = None  # table row at which time first runs backwards
     untidy: bool = False  # must be sorted before it can be read
 
-    def read(self, reader: Reader, ts: Times, p: Pressures, tick: int, rows: Times | range) -> None:
+    def read(self, reader: Reader, found: Stretch) -> None:
+        ts = found.ts
         self.rows += len(ts)
-        whole = kernel.quantised(p)
         at = 0
         while at < len(ts) and not self.untidy:
             if not self.segments:
                 self.segments.append(Segment())
-            at, why = reader.extend(self.segments[-1], ts, whole, tick, at)
+            at, why = reader.extend(self.segments[-1], ts, found.whole, found.tick, at)
             if why == kernel.BACKWARDS:
                 if self.backwards is None:
-                    self.backwards = int(rows[at])
+                    self.backwards = int(found.rows[at])
                 self.segments.append(Segment())
             self.untidy = why == kernel.CONFLICT or len(self.segments) > _SCATTERED
         if self.untidy:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure import kernel
-from recore.metrology.leg_pressure.log import Log
+from recore.metrology.leg_pressure.found import Log
 from recore.metrology.leg_pressure.records import RECORD, YIELD
 
 UTC = pa.timestamp("us", "UTC")

@@ -6,7 +6,7 @@ Everything here adds up exactly, so that it is the same however the log was cut.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,26 @@ def spans_of(spans: NDArray[np.int64], silence_us: int) -> NDArray[np.int64]:
     new = np.flatnonzero(np.append(True, spans[1:, 0] - reach[:-1] > silence_us))
     ends = np.append(new[1:], len(spans)) - 1
     return np.stack((spans[new, 0], reach[ends], np.add.reduceat(spans[:, 2], new)), axis=1)
+
+
+class Steps(NamedTuple):
+    """Shortest and longest step of time, ticks, and how many are far longer or shorter than the one before.
+
+    The last is only told where time runs forward.
+    """
+
+    least: int
+    most: int
+    uneven: int
+
+
+def steps_of(ts: Times) -> Steps:
+    """Steps between times as they come."""
+    if len(ts) < 2:
+        return Steps(0, 0, 0)
+    step = ts[1:] - ts[:-1]
+    least, most = int(step.min()), int(step.max())
+    return Steps(least, most, uneven_steps(step) if 0 < least * UNEVEN < most else 0)
 
 
 @dataclass
@@ -95,36 +115,38 @@ class Trace:
             fault = Fault(len(moments), int(moments.min()), int(moments.max()))
             self.faults.setdefault(kind, Fault()).add(fault)
 
-    def cover(self, ts: Times, tick: int, earliest: int, latest: int) -> bool:
-        """Add usable rows: their times [ticks] as they come; False, and nothing added, where one of them is
-        not between earliest and latest."""
+    def cover(self, ts: Times, tick: int, earliest: int, latest: int, steps: Steps) -> bool:
+        """Add usable rows: their times [ticks] as they come, with their steps; False, and nothing added, where
+        one of them is not between earliest and latest."""
         if not len(ts):
             return True
-        step = ts[1:] - ts[:-1]
-        least, most = (int(step.min()), int(step.max())) if len(step) else (0, 0)
-        first, last = (ts[0], ts[-1]) if least >= 0 else (ts.min(), ts.max())
+        least, most, uneven = steps
+        first, last = (int(ts[0]), int(ts[-1])) if least >= 0 else (int(ts.min()), int(ts.max()))
         if first < earliest or last >= latest:
             return False
         self.edges += 1
+        rising = len(ts)
         if least < 0 or most * tick > SPAN_US:
-            self.edges += int(np.count_nonzero(step < 0))
+            self.edges += int(np.count_nonzero(ts[1:] < ts[:-1]))
             moments = np.sort(ts)
             moments = moments[np.append(True, moments[1:] > moments[:-1])]
+            rising = len(moments)
             step = np.diff(moments)
-            least, most = (int(step.min()), int(step.max())) if len(step) else (0, 0)
             begins = np.append(0, 1 + np.flatnonzero(step * tick > SPAN_US))
-            ends = np.append(begins[1:], len(moments))
+            ends = np.append(begins[1:], rising)
             rows = ends - begins
-            rows[0] += len(ts) - len(moments)  # repetitions, only to keep the sum
+            rows[0] += len(ts) - rising  # repetitions, only to keep the sum
             self.pieces.append(np.stack((moments[begins] * tick, moments[ends - 1] * tick, rows), axis=1))
+            uneven = uneven_steps(step)
         else:
-            self.pieces.append(np.array([[ts[0] * tick, ts[-1] * tick, len(ts)]], np.int64))
-        if least == 0:
-            step = step[step > 0]
-            least = int(step.min()) if len(step) else most
-        self.usable += len(step) + 1
-        if least * UNEVEN < most:
-            self.uneven += uneven_steps(step)
+            self.pieces.append(np.array([[first * tick, last * tick, len(ts)]], np.int64))
+            if least == 0:
+                step = ts[1:] - ts[:-1]
+                step = step[step > 0]
+                rising = len(step) + 1
+                uneven = uneven_steps(step)
+        self.usable += rising
+        self.uneven += uneven
         self._compact()
         return True
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.metrology.leg_pressure.clock import _runs
-from recore.metrology.leg_pressure.rows import IMPLAUSIBLE_MPA, Pressures, Times
+from recore.metrology.leg_pressure.glance import IMPLAUSIBLE_MPA
+from recore.metrology.leg_pressure.rows import Pressures, Times
 
 BAR_PER_MPA = 10.0
 # pressures that a set leg can have: from a lazy setting to the overload test of 1.5 times a yield of 47 MPa
