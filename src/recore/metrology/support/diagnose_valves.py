@@ -19,6 +19,8 @@ _UNLOAD_MPA_PER_MIN = 1.0
 _RELAXED_S = 180.0
 # the setting pressure is no opening either: an opening lies above it by at least this
 _LOADED_MPA = 0.5
+# two samples of a slow record: legs of a support begin their cycles within this time of each other
+_AROUND_S = 60.0
 # openings of one valve lie within a few per cent of each other
 _SPREAD = 0.02
 
@@ -42,14 +44,15 @@ class Openings:
         )
 
 
-def openings(record: Record, leg: Leg) -> Openings:
+def openings(record: Record, leg: Leg, whole: bool = False) -> Openings:
     """What looks like an opening of the valve among the drops of a leg's pressure.
 
     A drop counts where the pressure had risen above the setting pressure, or the leg had stood for three
-    minutes, and where it fell faster than any leak.
+    minutes, and where it fell faster than any leak. `whole` : of the cycles that only seen releases part.
     """
-    at = record.event_legs.get(leg, slice(0, 0))
-    event = {name: values[at] for name, values in record.events.items()}
+    legs, events = (record.whole_legs, record.whole) if whole else (record.event_legs, record.events)
+    at = legs.get(leg, slice(0, 0))
+    event = {name: values[at] for name, values in events.items()}
     found = Openings(
         event["start"],
         event["opened"],
@@ -78,7 +81,6 @@ def yield_valves(
     every = {leg: openings(record, leg) for leg in record.legs}
     trials = max(sum(len(x) for x in every.values()), len(record))
     for leg, valve in every.items():
-        share = valve.opening / yield_mpa
         low: list[Fault] = []
         if "yield_low" in books:
             low = _low(record, leg, valve, yield_mpa, books["yield_low"], trials, false_alarms)
@@ -86,8 +88,23 @@ def yield_valves(
         if "yield_high" in books:
             found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms)
         if "yield_slow" in books:
-            found += _slow(leg, valve, share, low, books["yield_slow"], trials, false_alarms)
+            late = _alone(record, leg, openings(record, leg, whole=True))
+            found += _slow(leg, late, yield_mpa, low, books["yield_slow"], trials, false_alarms)
     return found
+
+
+def _alone(record: Record, leg: Leg, valve: Openings) -> Openings:
+    """Openings without those in which the support was let go, unseen between two samples.
+
+    A support lets all its legs go at once: then a cycle of a fellow begins while this leg's pressure falls. A valve that
+    closes late empties its own leg alone. What is seen of the two is the same drop from the yield pressure.
+    """
+    alone = np.ones(len(valve), bool)
+    for other in record.fellows(leg):
+        begins = record["start"][record.legs[other]]
+        first = np.searchsorted(begins, valve.opened - _AROUND_S)
+        alone &= np.searchsorted(begins, valve.reseated + _AROUND_S, "right") == first
+    return valve.only(alone)
 
 
 def _low(
@@ -203,7 +220,7 @@ def _high(
 def _slow(
     leg: Leg,
     valve: Openings,
-    share: Array,
+    yield_mpa: float,
     low: list[Fault],
     book: dict[str, Any],
     trials: int,
@@ -213,7 +230,7 @@ def _slow(
     with np.errstate(all="ignore"):
         drop = (valve.opening - valve.reseat) / valve.opening
     limit = book["blow_down"]
-    right = np.abs(share - 1.0) <= book["opens_within"]
+    right = np.abs(valve.opening / yield_mpa - 1.0) <= book["opens_within"]
     for fault in low:
         right &= ~((valve.opened >= fault.begin) & (valve.opened <= fault.end))
     x = np.where(right, drop, np.nan)

@@ -1,0 +1,170 @@
+"""A roof that comes down on a few supports, told from the weighting of the whole face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore.metrology.support.diagnose_face import SupportCycles
+from recore.metrology.support.diagnose_fault import Fault
+from recore.metrology.support.diagnose_stats import beyond
+
+Ints = NDArray[np.int64]
+
+# one load lasts for as long on neighbours: their loaded stretches share at least this part of the shorter one
+_SHARED = 0.5
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Loaded cycles of neighbouring supports at one time.
+
+    `at` : places of the cycles; `supports` : those that are loaded for long enough; `begin`, `end` : s; `rate` : median;
+    `yielded` : share of the cycles in which all legs come to the yield pressure
+    """
+
+    at: Ints
+    supports: frozenset[int]
+    begin: float
+    end: float
+    rate: float
+    yielded: float
+
+    @property
+    def width(self) -> int:
+        return len(self.supports)
+
+
+def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault], int]:
+    """Neighbouring supports all of whose legs load fast and yield at the same time, for several cycles.
+
+    Fast is a cycle whose slower leg loads beyond what the face usually does (median and scatter of all cycles).
+    Loaded cycles that follow each other on one support are a stretch; stretches of neighbours that share most of
+    their time belong together.
+
+    Returns
+    -------
+    the faults, and how many groups were left out for periodic weighting
+    """
+    known = np.isfinite(cycles.rate)
+    if not known.any():
+        return [], 0
+    usual = float(np.median(cycles.rate[known]))
+    spread = 1.4826 * float(np.median(np.abs(cycles.rate[known] - usual)))
+    limit = usual + book["sigmas"] * max(spread, book["least_spread"] * abs(usual))
+    # how far a group reaches is told by the rate alone: a weak set or a low valve hides that a support yields
+    loaded = np.flatnonzero(known & (cycles.rate >= limit))
+    groups = []
+    for at in _clusters(cycles, loaded, book["reach"]):
+        supports, counts = np.unique(cycles.support[at], return_counts=True)
+        if len(supports) >= book["least_supports"] and np.median(counts) >= book["least_shears"]:
+            core = frozenset(supports[counts >= min(book["least_shears"], counts.max())].tolist())
+            if len(core) < book["least_supports"]:
+                continue
+            groups.append(
+                _Group(
+                    at,
+                    core,
+                    float(cycles.start[at].min()),
+                    float(cycles.end[at].max()),
+                    float(np.median(cycles.rate[at])),
+                    float(np.mean(cycles.yielded[at])),
+                )
+            )
+    everywhere = len(np.unique(cycles.support))
+    local = [g for k, g in enumerate(groups) if _local(groups, k, everywhere, book)]
+    yielding = [g for g in local if g.yielded >= book["yield_share"]]
+    found = [fault for group in yielding for fault in _faults(cycles, group, limit, spread, book)]
+    return found, len(groups) - len(local)
+
+
+def _faults(
+    cycles: SupportCycles, group: _Group, limit: float, spread: float, book: dict[str, Any]
+) -> list[Fault]:
+    found = []
+    for support in sorted(set(cycles.support[group.at].tolist())):
+        own = group.at[cycles.support[group.at] == support]
+        if len(own) < book["least_shears"]:
+            continue  # at the fringe
+        value = float(np.median(cycles.rate[own]))
+        u = spread / float(np.sqrt(len(own)))
+        found.append(
+            Fault(
+                int(support),
+                None,
+                "roof_load",
+                float(cycles.start[own].min()),
+                float(cycles.end[own].max()),
+                beyond(value, limit, u),
+                value,
+                u,
+                limit,
+                "MPa",
+                tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.rate[k])) for k in own),
+            )
+        )
+    return found
+
+
+def _local(groups: list[_Group], k: int, everywhere: int, book: dict[str, Any]) -> bool:
+    """Whether a group is an exception of this face, and not one of the breaks of its main roof.
+
+    A break of the main roof takes in a good part of the face and comes again, over the same supports or, where the
+    zones wander, over about as many; it bears down most in the middle of its zone. What is wide is a break. What is
+    narrow beside the others is none. What is as wide as they must be another kind of load: elsewhere, and faster or with
+    all valves open where breaks leave some closed, or, in place, both.
+    """
+    mine = groups[k]
+    if mine.width > max(book["wide_share"] * everywhere, book["least_supports"]):
+        return False
+    others = [g for j, g in enumerate(groups) if j != k]
+    if not others or mine.width <= book["narrow"] * min(g.width for g in others):
+        return True
+    there = [g for g in others if _alike(mine, g, book["alike"])]
+    beside = there or others
+    faster = mine.rate >= book["faster"] * max(g.rate for g in beside)
+    fuller = mine.yielded >= max(g.yielded for g in beside) + book["fuller"]
+    if there:
+        return faster and fuller and len(there) >= book["known"]
+    if faster or fuller:
+        return True
+    returns = [any(_alike(g, o, book["alike"]) for o in groups if o is not g) for g in groups]
+    return sum(returns) >= book["returns"] * (len(groups) - sum(returns))
+
+
+def _alike(one: _Group, other: _Group, share: float) -> bool:
+    """Whether two groups are over the same supports."""
+    return len(one.supports & other.supports) >= share * len(one.supports | other.supports)
+
+
+def _clusters(cycles: SupportCycles, loaded: Ints, reach: int) -> list[Ints]:
+    """Loaded cycles joined to stretches of one support, and these over neighbours that share most of their time."""
+    order = np.lexsort((cycles.start, cycles.support))
+    ordinal = np.empty(len(order), np.int64)
+    ordinal[order] = np.arange(len(order))
+    chain = loaded[np.argsort(ordinal[loaded])]
+    new = (np.diff(ordinal[chain]) > 1) | (np.diff(cycles.support[chain]) != 0)
+    stretches = np.split(chain, np.flatnonzero(new) + 1) if len(chain) else []
+    stretches.sort(key=lambda at: float(cycles.start[at[0]]))
+    begin = np.array([cycles.start[at[0]] for at in stretches])
+    end = np.array([cycles.end[at[-1]] for at in stretches])
+    support = np.array([cycles.support[at[0]] for at in stretches])
+    label = np.arange(len(stretches))
+
+    def root(k: int) -> int:
+        while label[k] != k:
+            label[k] = label[label[k]]
+            k = int(label[k])
+        return k
+
+    for k in range(len(stretches)):
+        for j in range(k + 1, int(np.searchsorted(begin, end[k]))):
+            if 0 < abs(int(support[j]) - int(support[k])) <= reach:
+                shared = min(end[k], end[j]) - begin[j]
+                if shared >= _SHARED * min(end[k] - begin[k], end[j] - begin[j]):
+                    label[root(j)] = root(k)
+    roots = np.array([root(k) for k in range(len(stretches))])
+    return [np.concatenate([stretches[k] for k in np.flatnonzero(roots == r)]) for r in np.unique(roots)]
