@@ -203,7 +203,8 @@ def _judged(
             early = legs.check_valves(record, params["check_valve_leak"], alarms)
         if yield_mpa is not None:
             rows = {code: params[code] for code in _YIELDS if code in params}
-            valves = yield_valves(record, rows, yield_mpa, alarms)
+            off = [fault for fault in found if fault.fault == "sensor_offset"]
+            valves = yield_valves(record, rows, yield_mpa, alarms, off)
         found += early + valves
         if "leg_leak" in params:
             low = [fault for fault in valves if fault.fault == "yield_low"]

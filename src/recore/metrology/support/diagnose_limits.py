@@ -32,7 +32,7 @@ _ASKED = {
     "check_valve_leak": "loss_share least_cycles u_share",
     "yield_low": "share least_openings least_cycles held_back_cycles ceiling touch opens_share drop_mpa u_share "
     "lowest_share",
-    "yield_high": "share least_cycles u_share",
+    "yield_high": "share least_cycles highest_share u_share",
     "yield_slow": "blow_down opens_within spread least_openings u_share",
     "sensor_stuck": "least_s",
     "sensor_offset": "least_mpa u_mpa least_sets",

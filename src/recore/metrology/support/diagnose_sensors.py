@@ -13,6 +13,8 @@ from recore.metrology.support.diagnose_record import Leg, Record, findings
 from recore.metrology.support.diagnose_stats import Array, Run, beyond, location, runs
 
 _NEVER_S = 1e9
+# cycles that tell where a leg stood before or after its sensor was exchanged
+_KNOWN = 5
 
 
 def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
@@ -203,17 +205,47 @@ def _pairs(record: Record, s: int, n: int, follows: list[Follows]) -> list[list[
 
 
 def _which(record: Record, options: list[tuple[Follows, Follows]]) -> tuple[Follows, Follows, bool]:
-    """Of the exchanges that explain the times the one that puts the legs most out of the order of the face."""
+    """Of the exchanges that explain the times the one that fits the other supports of the face.
 
-    def disorder(option: tuple[Follows, Follows]) -> float:
-        return sum(_out_of_order(record, f.leg, f.run) for f in option)
-
+    Beside the supports around, a leg keeps its place in the order of the face; an exchanged one keeps another's. Where
+    the record shows the legs before or after, those are the legs whose place changed; else those that
+    put the face most out of its order.
+    """
     same = [o for o in options if o[0].leg[1] == o[1].leg[1]] or options
     # a leg of many follows all fellows of its mate: that is one exchange, not several
-    ranked = sorted({(a.leg, b.leg): (a, b) for a, b in same}.values(), key=disorder, reverse=True)
-    worst = [disorder(o) for o in ranked]
-    open_ = len(worst) > 1 and worst[0] - worst[1] < 1.0
-    return ranked[0][0], ranked[0][1], open_
+    unique = list({(a.leg, b.leg): (a, b) for a, b in same}.values())
+    changed = [sum(_changed(record, f) for f in option) for option in unique]
+    if all(math.isfinite(c) for c in changed):
+        ranked = sorted(zip(changed, unique, strict=True), key=lambda pair: pair[0], reverse=True)
+    else:
+        out = [sum(_out_of_order(record, f.leg, f.run) for f in option) for option in unique]
+        ranked = sorted(zip(out, unique, strict=True), key=lambda pair: pair[0], reverse=True)
+    open_ = len(ranked) > 1 and ranked[0][0] - ranked[1][0] < 1.0
+    return ranked[0][1][0], ranked[0][1][1], open_
+
+
+def _changed(record: Record, one: Follows) -> float:
+    """How much the usual time between a leg's starts and those of the supports around changes with an exchange, s.
+
+    NaN where too few cycles lie outside. The two supports between which sensors were exchanged do not count.
+    """
+    numbers = sorted(record.supports)
+    places = sorted(numbers.index(n) for n in (one.leg[0], one.other[0]))
+    around = [numbers[k] for k in (places[0] - 1, places[1] + 1) if 0 <= k < len(numbers)]
+    inside = np.zeros(record.legs[one.leg].stop - record.legs[one.leg].start, bool)
+    inside[one.run.begin : one.run.end] = True
+    if not around or np.count_nonzero(~inside) < _KNOWN:
+        return math.nan
+    start = record["start"][record.legs[one.leg]]
+    steps = []
+    for support in around:
+        beside = np.concatenate([record["start"][record.legs[other]] for other in record.supports[support]])
+        beside.sort()
+        padded = np.concatenate([[-_NEVER_S], beside, [_NEVER_S * 100.0]])
+        at = np.searchsorted(padded, start)
+        apart = np.minimum(start - padded[at - 1], padded[at] - start)
+        steps.append(abs(float(np.median(apart[inside])) - float(np.median(apart[~inside]))))
+    return float(np.sum(steps))
 
 
 def _out_of_order(record: Record, leg: Leg, run: Run) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ _RELAXED_S = 180.0
 _LOADED_MPA = 0.5
 # two samples of a slow record: legs of a support begin their cycles within this time of each other
 _AROUND_S = 60.0
+# cycles on either side of a moment that is known to the cycle only
+_BESIDE = 2
 # openings of one valve lie within a few per cent of each other
 _SPREAD = 0.02
 
@@ -74,19 +77,25 @@ def _last(record: Record, leg: Leg) -> int:
 
 
 def yield_valves(
-    record: Record, books: dict[str, dict[str, Any]], yield_mpa: float, false_alarms: float
+    record: Record,
+    books: dict[str, dict[str, Any]],
+    yield_mpa: float,
+    false_alarms: float,
+    offsets: Iterable[Fault] = (),
 ) -> list[Fault]:
-    """Faults of all yield valves."""
+    """Faults of all yield valves; `offsets` : sensors that were off, whose pressures are put right."""
+    offsets = tuple(offsets)
     found: list[Fault] = []
     every = {leg: openings(record, leg) for leg in record.legs}
     trials = max(sum(len(x) for x in every.values()), len(record))
     for leg, valve in every.items():
         low: list[Fault] = []
+        edges = [t for f in offsets if (f.support, f.leg) == leg for t in (f.begin, f.end)]
         if "yield_low" in books:
             low = _low(record, leg, valve, yield_mpa, books["yield_low"], trials, false_alarms)
         found += low
         if "yield_high" in books:
-            found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms)
+            found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms, edges)
         if "yield_slow" in books:
             late = _alone(record, leg, openings(record, leg, whole=True))
             found += _slow(leg, late, yield_mpa, low, books["yield_slow"], trials, false_alarms)
@@ -181,14 +190,24 @@ def _high(
     book: dict[str, Any],
     trials: int,
     alarms: float,
+    edges: list[float],
 ) -> list[Fault]:
-    """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not."""
+    """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not.
+
+    `edges` : when an offset of the leg's sensor began and ended; the cycles next to them say nothing
+    """
     limit = 1.0 + book["share"]
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    highest = record["max_mpa"][at] / yield_mpa
-    about = valve.only(valve.opening >= (1.0 - book["share"]) * yield_mpa)
+    about = valve.only(
+        (valve.opening >= (1.0 - book["share"]) * yield_mpa)
+        & (valve.opening <= book["highest_share"] * yield_mpa)
+    )
     first = _middle_opening(about, start) / yield_mpa
+    # where the leg stands: a single sample far above is a spike, and no leg bears what lies beyond its overload test
+    highest = np.fmax(record["final_mpa"][at] / yield_mpa, first)
+    highest[(highest > book["highest_share"]) | _at_edges(start, edges)] = np.nan
+    first[_at_edges(start, edges)] = np.nan
     # a cycle tells about the valve where it opened, or where it should have
     told = np.where(np.isfinite(first), np.fmax(first, np.where(highest > limit, highest, first)), np.nan)
     told = np.where(np.isnan(first) & (highest > limit), highest, told)
@@ -254,6 +273,15 @@ def _slow(
                 _behind(valve, x, inside),
             )
         )
+    return found
+
+
+def _at_edges(start: Array, edges: list[float]) -> NDArray[np.bool_]:
+    """Cycles within two of a moment: when a sensor went off is not known to the cycle."""
+    found = np.zeros(len(start), bool)
+    for moment in edges:
+        at = int(np.searchsorted(start, moment))
+        found[max(at - _BESIDE, 0) : at + _BESIDE] = True
     return found
 
 
