@@ -19,17 +19,26 @@ _SHARED = 0.5
 
 
 @dataclass(frozen=True)
+class _Face:
+    """How many supports there are, and how many cycles each usually has."""
+
+    supports: int
+    shears: float
+
+
+@dataclass(frozen=True)
 class _Group:
     """Loaded cycles of neighbouring supports at one time.
 
     `at` : places of the cycles; `supports` : those that are loaded for long enough; `begin`, `end` : s; `rate` : median;
-    `yielded` : share of the cycles in which all legs come to the yield pressure
+    `yielded` : share of the cycles in which all legs come to the yield pressure; `first`, `last` : how many cycles
+    its supports usually had before it, and by its end
     """
 
     at: Ints
     supports: frozenset[int]
-    begin: float
-    end: float
+    first: float
+    last: float
     rate: float
     yielded: float
 
@@ -57,6 +66,8 @@ def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault]
     limit = usual + book["sigmas"] * max(spread, book["least_spread"] * abs(usual))
     # how far a group reaches is told by the rate alone: a weak set or a low valve hides that a support yields
     loaded = np.flatnonzero(known & (cycles.rate >= limit))
+    ordinal, per_support = _ordinals(cycles)
+    face = _Face(len(per_support), float(np.median(per_support)))
     groups = []
     for at in _clusters(cycles, loaded, book["reach"]):
         supports, counts = np.unique(cycles.support[at], return_counts=True)
@@ -68,14 +79,14 @@ def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault]
                 _Group(
                     at,
                     core,
-                    float(cycles.start[at].min()),
-                    float(cycles.end[at].max()),
+                    float(np.median([ordinal[at[cycles.support[at] == n]].min() for n in core])),
+                    float(np.median([ordinal[at[cycles.support[at] == n]].max() + 1 for n in core])),
                     float(np.median(cycles.rate[at])),
                     float(np.mean(cycles.yielded[at])),
                 )
             )
-    everywhere = len(np.unique(cycles.support))
-    local = [g for k, g in enumerate(groups) if _local(groups, k, everywhere, book)]
+    groups.sort(key=lambda g: g.first)
+    local = [g for k, g in enumerate(groups) if _local(groups, k, face, book)]
     yielding = [g for g in local if g.yielded >= book["yield_share"]]
     found = [fault for group in yielding for fault in _faults(cycles, group, limit, spread, book)]
     return found, len(groups) - len(local)
@@ -109,30 +120,48 @@ def _faults(
     return found
 
 
-def _local(groups: list[_Group], k: int, everywhere: int, book: dict[str, Any]) -> bool:
+def _local(groups: list[_Group], k: int, face: _Face, book: dict[str, Any]) -> bool:
     """Whether a group is an exception of this face, and not one of the breaks of its main roof.
 
     A break of the main roof takes in a good part of the face and comes again, over the same supports or, where the
     zones wander, over about as many; it bears down most in the middle of its zone. What is wide is a break. What is
-    narrow beside the others is none. What is as wide as they must be another kind of load: elsewhere, and faster or with
-    all valves open where breaks leave some closed, or, in place, both.
+    narrow beside all others is none. What is as wide as they must be another kind of load: elsewhere, and faster or
+    with all valves open where breaks leave some closed; in place, both. What stays alone although the record
+    is long enough for a break to come again was none.
     """
     mine = groups[k]
-    if mine.width > max(book["wide_share"] * everywhere, book["least_supports"]):
+    if mine.width > max(book["wide_share"] * face.supports, book["least_supports"]):
         return False
     others = [g for j, g in enumerate(groups) if j != k]
-    if not others or mine.width <= book["narrow"] * min(g.width for g in others):
+    free = max(mine.first, face.shears - mine.last)
+    if not others:
+        return free >= book["again_shears"]
+    if mine.width <= book["narrow"] * min(g.width for g in others):
         return True
     there = [g for g in others if _alike(mine, g, book["alike"])]
     beside = there or others
     faster = mine.rate >= book["faster"] * max(g.rate for g in beside)
     fuller = mine.yielded >= max(g.yielded for g in beside) + book["fuller"]
-    if there:
-        return faster and fuller and len(there) >= book["known"]
-    if faster or fuller:
+    if len(beside) >= book["known"] and (faster and fuller if there else faster or fuller):
         return True
-    returns = [any(_alike(g, o, book["alike"]) for o in groups if o is not g) for g in groups]
-    return sum(returns) >= book["returns"] * (len(groups) - sum(returns))
+    again = [
+        later.first - g.first
+        for j, g in enumerate(groups)
+        if (later := next((o for o in groups[j + 1 :] if _alike(g, o, book["alike"])), None)) is not None
+    ]
+    alone = sum(not any(_alike(g, o, book["alike"]) for o in groups if o is not g) for g in groups)
+    if there or alone > 1 or not again:
+        return False
+    return free >= max(book["again_shears"], book["again"] * max(again))
+
+
+def _ordinals(cycles: SupportCycles) -> tuple[Ints, Ints]:
+    """How many cycles of its support come before each; and how many each support has."""
+    order = np.lexsort((cycles.start, cycles.support))
+    _, counts = np.unique(cycles.support, return_counts=True)
+    ordinal = np.empty(len(order), np.int64)
+    ordinal[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ordinal, counts
 
 
 def _alike(one: _Group, other: _Group, share: float) -> bool:
