@@ -145,19 +145,18 @@ def support_diagnose(
     book = Book.of(rules)
     params = {code: row for code in (*FAULTS, "search") if (row := book.params(code)) is not None}
     found = support_cycles(*logs, yield_mpa=_NO_YIELD_MPA if yield_mpa is None else yield_mpa, **given)
-    events = None
-    if yield_mpa is not None and "yield_low" in params:
-        # a valve that opens low never comes to the yield band: look once more, from far below it
-        lowest = max(params["yield_low"]["lowest_share"] * yield_mpa, 1.05 * set_threshold_mpa)
-        if lowest < yield_mpa:
-            events = support_cycles(*logs, yield_mpa=lowest, **given).yields
     quality: pa.Table = found.quality
-    whole = None
-    if yield_mpa is not None and "yield_slow" in params and _UNSEEN in quality["kind"].to_pylist():
-        # a valve that closes late empties its leg as if it were let go between two samples: look without such releases
-        whole = support_cycles(*logs, yield_mpa=yield_mpa, unseen_releases=False, **given).yields
-    record = Record.of(found.table, found.yields, events, whole)
-    faults, flags = _judged(record, quality, params, setting_mpa, yield_mpa)
+    events, seen = None, None
+    if yield_mpa is not None:
+        # a valve that opens low never comes to the yield band: look once more, from far below it
+        lowest = params["yield_low"]["lowest_share"] * yield_mpa if "yield_low" in params else yield_mpa
+        lowest = min(max(lowest, 1.05 * set_threshold_mpa), yield_mpa)
+        events = support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else None
+        if _UNSEEN in quality["kind"].to_pylist():
+            again = support_cycles(*logs, yield_mpa=lowest, unseen_releases=False, **given)
+            seen = Record.of(again.table, again.yields)
+    record = Record.of(found.table, found.yields, events)
+    faults, flags = _judged(record, seen, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)
     supports = tuple(sorted(record.supports))
@@ -178,12 +177,16 @@ def support_diagnose(
 
 def _judged(
     record: Record,
+    seen: Record | None,
     quality: pa.Table,
     params: dict[str, dict[str, Any]],
     setting_mpa: float | None,
     yield_mpa: float | None,
 ) -> tuple[list[Fault], list[Note]]:
-    """All faults, by support, leg and time, and what to say about them."""
+    """All faults, by support, leg and time, and what to say about them.
+
+    `seen` : the record without the releases that fell between two samples, where there are such
+    """
     found: list[Fault] = []
     flags: list[Note] = []
     alarms = params["search"]["false_alarms"] if "search" in params else None
@@ -204,7 +207,9 @@ def _judged(
         if yield_mpa is not None:
             rows = {code: params[code] for code in _YIELDS if code in params}
             off = [fault for fault in found if fault.fault == "sensor_offset"]
-            valves = yield_valves(record, rows, yield_mpa, alarms, off)
+            valves = yield_valves(
+                seen or record, rows, yield_mpa, alarms, off, record if seen is not None else None
+            )
         found += early + valves
         if "leg_leak" in params:
             low = [fault for fault in valves if fault.fault == "yield_low"]

@@ -48,7 +48,6 @@ class Record:
     `legs` : leg → its places, as a slice
     `events`, `event_legs` : drops that may be openings of the yield valve, in the same way
     `parted` : leg → when its sensor was not where it seemed
-    `whole`, `whole_legs` : the same drops where only releases that were seen part the cycles
     `first_opening` : of the yield valve at its own pressure, for each cycle; NaN without one
     """
 
@@ -58,21 +57,12 @@ class Record:
     event_legs: dict[Leg, slice]
     first_opening: Array
     parted: dict[Leg, list[tuple[float, float]]] = field(default_factory=dict)
-    whole: dict[str, Array] = field(default_factory=dict)
-    whole_legs: dict[Leg, slice] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls,
-        cycles: pa.Table,
-        yields: pa.Table,
-        low_yields: pa.Table | None = None,
-        whole_yields: pa.Table | None = None,
-    ) -> Record:
+    def of(cls, cycles: pa.Table, yields: pa.Table, low_yields: pa.Table | None = None) -> Record:
         """A record from the tables of `support.cycles`, whose pressures are free of the sensors' zero offsets.
 
         `low_yields` : events of a second look from far below the yield pressure; None takes `yields` for them
-        `whole_yields` : events of cycles that are parted only where a release was seen; None takes the others for them
         """
         columns = {name: numbers(cycles, name) for name in ("start", "end", *_NUMBERS)}
         low = yields if low_yields is None else low_yields
@@ -81,11 +71,7 @@ class Record:
         first = _first(
             columns["start"], legs, numbers(yields, "start"), numbers(yields, "opened"), _slices(yields)
         )
-        whole = low if whole_yields is None else whole_yields
-        whole_events = {name: numbers(whole, name) for name in events}
-        return cls(
-            columns, legs, events, _slices(low), first, whole=whole_events, whole_legs=_slices(whole)
-        )
+        return cls(columns, legs, events, _slices(low), first)
 
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]

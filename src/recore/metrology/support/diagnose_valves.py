@@ -47,15 +47,14 @@ class Openings:
         )
 
 
-def openings(record: Record, leg: Leg, whole: bool = False) -> Openings:
+def openings(record: Record, leg: Leg) -> Openings:
     """What looks like an opening of the valve among the drops of a leg's pressure.
 
     A drop counts where the pressure had risen above the setting pressure, or the leg had stood for three
-    minutes, and where it fell faster than any leak. `whole` : of the cycles that only seen releases part.
+    minutes, and where it fell faster than any leak.
     """
-    legs, events = (record.whole_legs, record.whole) if whole else (record.event_legs, record.events)
-    at = legs.get(leg, slice(0, 0))
-    event = {name: values[at] for name, values in events.items()}
+    at = record.event_legs.get(leg, slice(0, 0))
+    event = {name: values[at] for name, values in record.events.items()}
     found = Openings(
         event["start"],
         event["opened"],
@@ -82,11 +81,22 @@ def yield_valves(
     yield_mpa: float,
     false_alarms: float,
     offsets: Iterable[Fault] = (),
+    parted: Record | None = None,
 ) -> list[Fault]:
-    """Faults of all yield valves; `offsets` : sensors that were off, whose pressures are put right."""
+    """Faults of all yield valves.
+
+    Parameters
+    ----------
+    record : cycles that are parted only where a release was seen: a valve that empties its leg from one sample to the
+        next looks like one that was not
+    offsets : sensors that were off, whose pressures are put right
+    parted : the same legs, parted also where a release fell between two samples; None if there was none
+    """
     offsets = tuple(offsets)
     found: list[Fault] = []
     every = {leg: openings(record, leg) for leg in record.legs}
+    if parted is not None:
+        every = {leg: _alone(parted, leg, valve) for leg, valve in every.items()}
     trials = max(sum(len(x) for x in every.values()), len(record))
     for leg, valve in every.items():
         low: list[Fault] = []
@@ -97,8 +107,7 @@ def yield_valves(
         if "yield_high" in books:
             found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms, edges)
         if "yield_slow" in books:
-            late = _alone(record, leg, openings(record, leg, whole=True))
-            found += _slow(leg, late, yield_mpa, low, books["yield_slow"], trials, false_alarms)
+            found += _slow(leg, valve, yield_mpa, low, books["yield_slow"], trials, false_alarms)
     return found
 
 
@@ -109,7 +118,7 @@ def _alone(record: Record, leg: Leg, valve: Openings) -> Openings:
     closes late empties its own leg alone. What is seen of the two is the same drop from the yield pressure.
     """
     alone = np.ones(len(valve), bool)
-    for other in record.fellows(leg):
+    for other in record.fellows(leg) if leg in record.legs else ():
         begins = record["start"][record.legs[other]]
         first = np.searchsorted(begins, valve.opened - _AROUND_S)
         alone &= np.searchsorted(begins, valve.reseated + _AROUND_S, "right") == first
