@@ -22,7 +22,7 @@ from recore.metrology.support import diagnose_sensors as sensors
 from recore.metrology.support.diagnose_fault import Fault, evidence_table, fault_table
 from recore.metrology.support.diagnose_limits import FAULTS, Book
 from recore.metrology.support.diagnose_record import Record
-from recore.metrology.support.diagnose_valves import yield_valves
+from recore.metrology.support.diagnose_valves import cut_by_valve, yield_valves
 from recore.quantity import Quantity
 from recore.rules import RuleSet
 
@@ -202,14 +202,16 @@ def _judged(
             found += swapped
         early: list[Fault] = []
         valves: list[Fault] = []
-        if "check_valve_leak" in params:
-            early = legs.check_valves(record, params["check_valve_leak"], alarms)
         if yield_mpa is not None:
             rows = {code: params[code] for code in _YIELDS if code in params}
             off = [fault for fault in found if fault.fault == "sensor_offset"]
             valves = yield_valves(
                 seen or record, rows, yield_mpa, alarms, off, record if seen is not None else None
             )
+        if seen is not None:
+            record.forget(cut_by_valve(record, seen, valves))
+        if "check_valve_leak" in params:
+            early = legs.check_valves(record, params["check_valve_leak"], alarms)
         found += early + valves
         if "leg_leak" in params:
             low = [fault for fault in valves if fault.fault == "yield_low"]

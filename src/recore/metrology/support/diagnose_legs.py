@@ -98,7 +98,8 @@ def _rates(record: Record, least_quiet_min: float) -> tuple[Array, dict[Leg, Arr
     # a roof that brings the valve to open has no even slope before it
     cut = quiet < whole - 1e-6
     least = np.where(cut, least_quiet_min, _EVEN * least_quiet_min)
-    fitted = np.where(quiet >= least, record["leak_mpa_per_min"], np.nan)
+    # nor does its law fit well enough to tell a loss in a leg that rises to its valve
+    fitted = np.where((quiet >= least) & ~cut, record["leak_mpa_per_min"], np.nan)
     with np.errstate(all="ignore"):
         lost = (record["revised_mpa"] - record["final_mpa"]) / whole
     # where the yield valve opened, the loss is the valve's
@@ -139,7 +140,7 @@ def _beside(record: Record, leg: Leg, values: Array) -> Array:
     known = values[np.isfinite(values)]
     face = float(np.median(known)) if len(known) else 0.0
     against = record.against(leg, values)
-    return np.where(np.isfinite(against), against, own - face)
+    return np.where(np.isfinite(against), against, np.where(record.unlike(leg), np.nan, own - face))
 
 
 def _series(of_leg: dict[Leg, Array], floor: float) -> list[tuple[Leg, Array, float, float, int]]:

@@ -125,6 +125,20 @@ def _alone(record: Record, leg: Leg, valve: Openings) -> Openings:
     return valve.only(alone)
 
 
+def cut_by_valve(record: Record, seen: Record, valves: Iterable[Fault]) -> NDArray[np.bool_]:
+    """Cycles of `record` that a bad valve made, not a release: they begin in its time, and where none was seen."""
+    found = np.zeros(len(record), bool)
+    for fault in valves:
+        leg = fault.support, int(fault.leg or 0)
+        if fault.fault in ("yield_low", "yield_slow") and leg in record.legs and leg in seen.legs:
+            at = record.legs[leg]
+            start = record["start"][at]
+            found[at] |= (
+                (start > fault.begin) & (start <= fault.end) & ~np.isin(start, seen["start"][seen.legs[leg]])
+            )
+    return found
+
+
 def _low(
     record: Record,
     leg: Leg,
