@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,14 +77,33 @@ def leaks(
         for run in runs(x, limit, sd, trials, false_alarms, book["least_cycles"]):
             if not _own(record, leg, known, run, x):
                 continue
-            at = record.legs[leg]
-            full = np.where(record["final_mpa"][at] >= _FULL * record["setting_mpa"][at], x, np.nan)
-            enough = np.isfinite(full[run.begin : run.end]).sum() >= book["least_cycles"]
-            measured = full if enough else x
-            found.append(
-                of_run(record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"])
-            )
+            measured = _measured(record, leg, run, x, known, book["least_cycles"])
+            fault = of_run(record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"])
+            found.append(replace(fault, at_setting=fault.value * _fall(record, leg, run, measured)))
     return found
+
+
+def _measured(record: Record, leg: Leg, run: Run, x: Array, rates: Array, least: int) -> Array:
+    """Of the values of a run those that tell the size best: beside a fellow, in a leg that is still full.
+
+    Where a fellow opens its valve it says nothing of what the roof puts on both, and the face does not say it as well.
+    """
+    at = record.legs[leg]
+    full = record["final_mpa"][at] >= _FULL * record["setting_mpa"][at]
+    beside = np.isfinite(record.against(leg, rates))
+    for chosen in (full & beside, full, beside):
+        values = np.where(chosen, x, np.nan)
+        if np.isfinite(values[run.begin : run.end]).sum() >= least:
+            return values
+    return x
+
+
+def _fall(record: Record, leg: Leg, run: Run, x: Array) -> float:
+    """Setting pressure over the mean pressure of the quiet part, in the usual cycle of a run."""
+    inside = record.legs[leg].start + run.begin + np.flatnonzero(np.isfinite(x[run.begin : run.end]))
+    mean = (record["revised_mpa"][inside] + record["final_mpa"][inside]) / 2.0
+    share = record["setting_mpa"][inside] / mean
+    return float(np.median(share[np.isfinite(share)])) if np.isfinite(share).any() else math.nan
 
 
 def _rates(record: Record, least_quiet_min: float) -> tuple[Array, dict[Leg, Array]]:
