@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from recore.errors import BadInput
@@ -146,16 +147,16 @@ def support_diagnose(
     params = {code: row for code in (*FAULTS, "search") if (row := book.params(code)) is not None}
     found = support_cycles(*logs, yield_mpa=_NO_YIELD_MPA if yield_mpa is None else yield_mpa, **given)
     quality: pa.Table = found.quality
-    events, seen = None, None
+    events, seen = found.yields, None
     if yield_mpa is not None:
         # a valve that opens low never comes to the yield band: look once more, from far below it
         lowest = params["yield_low"]["lowest_share"] * yield_mpa if "yield_low" in params else yield_mpa
         lowest = min(max(lowest, 1.05 * set_threshold_mpa), yield_mpa)
-        events = support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else None
+        events = support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else found.yields
         if _UNSEEN in quality["kind"].to_pylist():
             again = support_cycles(*logs, yield_mpa=lowest, unseen_releases=False, **given)
             seen = Record.of(again.table, again.yields)
-    record = Record.of(found.table, found.yields, events)
+    record = _record(found.table, events, params, yield_mpa)
     faults, flags = _judged(record, seen, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)
@@ -173,6 +174,15 @@ def support_diagnose(
         _rules=RuleSet(book.known.used.values()),
         _supports=supports,
     )
+
+
+def _record(
+    cycles: pa.Table, events: pa.Table, params: dict[str, dict[str, Any]], yield_mpa: float | None
+) -> Record:
+    """The record, with openings of valves that are well from where one would be called low on."""
+    share = params["yield_low"]["share"] if "yield_low" in params else 0.0
+    least = (1.0 - share) * (yield_mpa or 0.0)
+    return Record.of(cycles, events.filter(pc.greater_equal(events["opening_mpa"], least)), events)
 
 
 def _judged(

@@ -79,23 +79,26 @@ def leaks(
                 continue
             measured = _measured(record, leg, run, x, known, book["least_cycles"])
             fault = of_run(record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"])
+            if not fault.value >= limit:
+                continue  # what its best cycles say is none
             found.append(replace(fault, at_setting=fault.value * _fall(record, leg, run, measured)))
     return found
 
 
 def _measured(record: Record, leg: Leg, run: Run, x: Array, rates: Array, least: int) -> Array:
-    """Of the values of a run those that tell the size best: beside a fellow, in a leg that is still full.
+    """Of the values of a run those that tell the size best: beside a fellow, and in a leg that is still full.
 
     Where a fellow opens its valve it says nothing of what the roof puts on both, and the face does not say it as well.
+    Full legs are looked at only where most are: the few of a leg that usually runs empty are those under most roof.
     """
+    inside = np.zeros(len(x), bool)
+    inside[run.begin : run.end] = True
+    beside = inside & np.isfinite(x) & np.isfinite(record.against(leg, rates))
+    if beside.sum() < least:
+        beside = inside & np.isfinite(x)
     at = record.legs[leg]
-    full = record["final_mpa"][at] >= _FULL * record["setting_mpa"][at]
-    beside = np.isfinite(record.against(leg, rates))
-    for chosen in (full & beside, full, beside):
-        values = np.where(chosen, x, np.nan)
-        if np.isfinite(values[run.begin : run.end]).sum() >= least:
-            return values
-    return x
+    full = beside & (record["final_mpa"][at] >= _FULL * record["setting_mpa"][at])
+    return np.where(full if full.sum() >= max(least, beside.sum() / 2) else beside, x, np.nan)
 
 
 def _fall(record: Record, leg: Leg, run: Run, x: Array) -> float:
