@@ -15,6 +15,8 @@ from recore.metrology.support.diagnose_stats import Array, Run, beyond, location
 _NEVER_S = 1e9
 # cycles that tell where a leg stood before or after its sensor was exchanged
 _KNOWN = 5
+# supports on either side of an exchange that tell its place
+_AROUND = 2
 
 
 def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
@@ -209,58 +211,52 @@ def _which(record: Record, options: list[tuple[Follows, Follows]]) -> tuple[Foll
 
     Beside the supports around, a leg keeps its place in the order of the face; an exchanged one keeps another's. Where
     the record shows the legs before or after, those are the legs whose place changed; else those that
-    put the face most out of its order.
+    advance with the supports on the wrong side.
     """
     same = [o for o in options if o[0].leg[1] == o[1].leg[1]] or options
     # a leg of many follows all fellows of its mate: that is one exchange, not several
     unique = list({(a.leg, b.leg): (a, b) for a, b in same}.values())
-    changed = [sum(_changed(record, f) for f in option) for option in unique]
-    if all(math.isfinite(c) for c in changed):
-        ranked = sorted(zip(changed, unique, strict=True), key=lambda pair: pair[0], reverse=True)
-    else:
-        out = [sum(_out_of_order(record, f.leg, f.run) for f in option) for option in unique]
-        ranked = sorted(zip(out, unique, strict=True), key=lambda pair: pair[0], reverse=True)
-    open_ = len(ranked) > 1 and ranked[0][0] - ranked[1][0] < 1.0
+    scores = [_place(record, a, True) + _place(record, b, True) for a, b in unique]
+    if not all(math.isfinite(score) for score in scores):
+        scores = [_place(record, a, False) + _place(record, b, False) for a, b in unique]
+    ranked = sorted(zip(scores, unique, strict=True), key=lambda pair: pair[0], reverse=True)
+    open_ = len(ranked) > 1 and not ranked[0][0] - ranked[1][0] >= 1.0
     return ranked[0][1][0], ranked[0][1][1], open_
 
 
-def _changed(record: Record, one: Follows) -> float:
-    """How much the usual time between a leg's starts and those of the supports around changes with an exchange, s.
+def _place(record: Record, one: Follows, changes: bool) -> float:
+    """How much speaks against the place of a leg among the supports around, s.
 
-    NaN where too few cycles lie outside. The two supports between which sensors were exchanged do not count.
+    `changes` : how much its usual time from them is another than outside the exchange, NaN where too few cycles lie
+        outside; else how much nearer it is to those beyond the other support than to those on its own side
+    The two supports between which sensors were exchanged do not count.
     """
     numbers = sorted(record.supports)
-    places = sorted(numbers.index(n) for n in (one.leg[0], one.other[0]))
-    around = [numbers[k] for k in (places[0] - 1, places[1] + 1) if 0 <= k < len(numbers)]
-    inside = np.zeros(record.legs[one.leg].stop - record.legs[one.leg].start, bool)
-    inside[one.run.begin : one.run.end] = True
-    if not around or np.count_nonzero(~inside) < _KNOWN:
-        return math.nan
+    own, other = numbers.index(one.leg[0]), numbers.index(one.other[0])
+    outward = 1 if own > other else -1
     start = record["start"][record.legs[one.leg]]
-    steps = []
-    for support in around:
-        beside = np.concatenate([record["start"][record.legs[other]] for other in record.supports[support]])
-        beside.sort()
-        padded = np.concatenate([[-_NEVER_S], beside, [_NEVER_S * 100.0]])
-        at = np.searchsorted(padded, start)
-        apart = np.minimum(start - padded[at - 1], padded[at] - start)
-        steps.append(abs(float(np.median(apart[inside])) - float(np.median(apart[~inside]))))
-    return float(np.sum(steps))
-
-
-def _out_of_order(record: Record, leg: Leg, run: Run) -> float:
-    """Mean time from a leg's starts to the nearest of the neighbours' other supports, s."""
-    numbers = sorted(record.supports)
-    at = numbers.index(leg[0])
-    inside = slice(run.begin, run.end)
-    beside = [numbers[k] for k in (at - 1, at + 1) if 0 <= k < len(numbers)]
-    far = [
-        np.mean(_distance(record, leg, other, 3600.0)[inside])
-        for n in beside
-        for other in record.supports[n]
-        if other[1] == leg[1]
-    ]
-    return float(np.sum(far)) if far else 0.0
+    inside = np.zeros(len(start), bool)
+    inside[one.run.begin : one.run.end] = True
+    if changes and np.count_nonzero(~inside) < _KNOWN:
+        return math.nan
+    total = 0.0
+    for at, sign in ((own, outward), (other, -outward)):
+        for step in range(1, _AROUND + 1):
+            if not 0 <= at + sign * step < len(numbers):
+                continue
+            beside = numbers[at + sign * step]
+            starts = np.sort(
+                np.concatenate([record["start"][record.legs[leg]] for leg in record.supports[beside]])
+            )
+            padded = np.concatenate([[-_NEVER_S], starts, [_NEVER_S * 100.0]])
+            k = np.searchsorted(padded, start)
+            apart = np.minimum(start - padded[k - 1], padded[k] - start)
+            here = float(np.median(apart[inside]))
+            if changes:
+                total += abs(here - float(np.median(apart[~inside])))
+            else:
+                total += here if at == own else -here
+    return total
 
 
 def _fault(record: Record, one: Follows, mate: Follows, open_: bool) -> Fault:
