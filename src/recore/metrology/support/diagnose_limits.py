@@ -39,7 +39,7 @@ _ASKED = {
     "sensor_swapped": "cap_s reach nearer_s sd_s with_s ratio least_cycles",
     "low_supply": "share most least_supports",
     "roof_load": "at_yield sigmas least_spread reach least_supports least_shears yield_share wide_share alike narrow "
-    "faster fuller known covered again_shears again",
+    "faster fuller known again_shears again",
 }
 
 

@@ -150,7 +150,7 @@ def _local(groups: list[_Group], k: int, face: _Face, book: dict[str, Any]) -> b
         if (later := next((o for o in groups[j + 1 :] if _alike(g, o, book["alike"])), None)) is not None
     ]
     alone = sum(not any(_alike(g, o, book["alike"]) for o in groups if o is not g) for g in groups)
-    covered = any(len(mine.supports & g.supports) >= book["covered"] * mine.width for g in others)
+    covered = any(len(mine.supports & g.supports) >= book["alike"] * mine.width for g in others)
     if covered or alone > 1 or not again:
         return False
     return free >= max(book["again_shears"], book["again"] * max(again))
