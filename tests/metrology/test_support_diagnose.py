@@ -375,10 +375,22 @@ LOCAL, ZONE, ELSEWHERE = range(6, 11), range(8, 18), range(1, 6)
         (60, [(range(3, 18), range(20, 24))], [], 1),
         # beside breaks of the main roof: narrow, or alone elsewhere
         (60, [(range(5, 17), range(k, k + 3)) for k in (5, 25, 45)] + [(LOCAL, range(35, 39))], LOCAL, 3),
-        (60, [(LOCAL, range(k, k + 3)) for k in (30, 42, 54)] + [(range(13, 18), range(8, 12))], range(13, 18), 3),
+        (
+            60,
+            [(LOCAL, range(k, k + 3)) for k in (30, 42, 54)] + [(range(13, 18), range(8, 12))],
+            range(13, 18),
+            3,
+        ),
         # but not where it would hardly have come again
-        (60, [(LOCAL, range(k, k + 3)) for k in (8, 30, 52)] + [(range(13, 18), range(18, 22))], range(13, 18), 3),
+        (
+            60,
+            [(LOCAL, range(k, k + 3)) for k in (8, 30, 52)] + [(range(13, 18), range(18, 22))],
+            range(13, 18),
+            3,
+        ),
         (44, [(LOCAL, range(k, k + 3)) for k in (8, 30)] + [(range(13, 18), range(18, 22))], [], 3),
+        # two that are too rare for weighting
+        (100, [(LOCAL, range(20, 24)), (range(13, 18), range(70, 74))], [*LOCAL, *range(13, 18)], 0),
         # zones that wander
         (60, [(range(s, s + 5), range(k, k + 3)) for s, k in ((1, 5), (7, 20), (13, 35))], [], 3),
     ],
@@ -477,7 +489,9 @@ def test_a_spike_and_a_sensor_that_goes_off_are_no_high_valve() -> None:
     record = off.record()
     valves = {"yield_high": ROWS["yield_high"]}
     assert _named(yield_valves(record, valves, YIELD, ALARMS)) == [(5, 2, "yield_high")]
-    offset = Fault(5, 2, "sensor_offset", off.start[4, 1, 0], off.end[4, 1, 20], 1.0, 4.8, 0.3, 1.0, "MPa", ())
+    offset = Fault(
+        5, 2, "sensor_offset", off.start[4, 1, 0], off.end[4, 1, 20], 1.0, 4.8, 0.3, 1.0, "MPa", ()
+    )
     assert yield_valves(record, valves, YIELD, ALARMS, [offset]) == []
 
 
@@ -618,6 +632,26 @@ def test_what_cannot_be_told_is_refused_with_the_reason() -> None:
     refused = {n.code: n.text for n in support_diagnose(_short(), yield_mpa=42.0, rules=rules).refusals}
     assert "leg_leak" in refused["rule-row-missing"] or "search" in refused["rule-row-missing"]
     assert "not-searched" in refused
+
+
+def test_a_slow_valve_in_a_slow_record() -> None:
+    """A release between two samples and a valve that empties its leg meanwhile leave the same trace."""
+    made = LongwallFace(
+        6,
+        Longwall(
+            supports=6,
+            days=1.5,
+            interval_s=20.0,
+            low_s=(12.0, 25.0),
+            faults=("yield_slow",),
+            idle_weekends=False,
+        ),
+    )
+    found = support_diagnose(Table.of(pa.concat_tables(made.log())), setting_mpa=27.0, yield_mpa=42.0)
+    assert "release-unseen" in {note.code for note in found.flags}
+    assert [(r["support"], r["leg"]) for r in found.faults.to_pylist() if r["fault"] == "yield_slow"] == [
+        (f["support"], f["leg"]) for f in made.fault_table().to_pylist()
+    ]
 
 
 def test_hostile_parameters() -> None:

@@ -44,8 +44,8 @@ class Diagnosis:
     `faults_found` counts rows of `faults`, and the quantities after it those of each kind; `faulty_supports` the
     supports that have any; `support_months` is how much was looked at.
     `faults` : support, leg (empty: all legs), fault, from, to (UTC), confidence (probability that the true value lies
-    beyond the limit), value with its standard uncertainty u, limit, unit, cycles behind it, and for an
-    exchanged sensor the other support and leg
+    beyond the limit), value with its standard uncertainty u, limit, unit, cycles behind it, for a leak its rate at the
+    setting pressure if it goes with the pressure, and for an exchanged sensor the other support and leg
     `evidence` : every cycle (or opening of the valve) behind each row of `faults`, by its number
     """
 
@@ -106,13 +106,16 @@ def support_diagnose(
     (generalised CUSUM), large enough that in all legs and stretches searched one in a hundred logs would have one by
     chance. The scatter is that of the face itself, widened for the correlation of successive cycles.
 
-    *leg_leak*: rate of loss above that of the fellows. *check_valve_leak*: share of the setting pressure
-    lost in 3 min above that of the fellows, less what a leak explains. *yield_low*: the leg's pressure is held
+    *leg_leak*: rate of loss above that of the fellows; `value` is the mean loss in the quiet part of the cycle, as the
+    column `leak_mpa_per_min` of `support.cycles` has it, and `value_at_setting` the rate at the setting pressure if the
+    loss goes with the pressure (a laminar gap). *check_valve_leak*: share of the setting pressure lost in 3 min above
+    that of the fellows, less what a leak explains. *yield_low*: the leg's pressure is held
     below the limit by openings close to each other while the fellows go on; *yield_high*: pressures beyond the limit;
-    *yield_slow*: right opening, low reseat. *sensor_stuck*, *sensor_offset*: from the data-quality report.
+    *yield_slow*: right opening, low reseat. A valve that empties its leg from one sample of a slow record to the next looks
+    like a release that was not seen, but its fellows stay set. *sensor_stuck*, *sensor_offset*: from the data-quality report.
     *sensor_swapped*: two legs keep the times of each other's supports. *low_supply*: most sets of a pass along the face
-    below the limit. *roof_load*: neighbours that all load fast and yield together, and not again and again, which would be
-    periodic weighting.
+    below the limit. *roof_load*: neighbours that all load fast and yield together, as an exception of this face: periodic
+    weighting takes in more of it, or comes again.
 
     `confidence` is the probability that the true value lies beyond the limit, from the scatter of the cycles and the
     standard uncertainty that the rule row gives for what does not average out. It is not the probability that
@@ -152,7 +155,9 @@ def support_diagnose(
         # a valve that opens low never comes to the yield band: look once more, from far below it
         lowest = params["yield_low"]["lowest_share"] * yield_mpa if "yield_low" in params else yield_mpa
         lowest = min(max(lowest, 1.05 * set_threshold_mpa), yield_mpa)
-        events = support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else found.yields
+        events = (
+            support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else found.yields
+        )
         if _UNSEEN in quality["kind"].to_pylist():
             again = support_cycles(*logs, yield_mpa=lowest, unseen_releases=False, **given)
             seen = Record.of(again.table, again.yields)

@@ -78,7 +78,9 @@ def leaks(
             if not _own(record, leg, known, run, x):
                 continue
             measured = _measured(record, leg, run, x, known, book["least_cycles"])
-            fault = of_run(record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"])
+            fault = of_run(
+                record, leg, "leg_leak", run, measured, limit, "MPa/min", lag, book["u_mpa_per_min"]
+            )
             if not fault.value >= limit:
                 continue  # what its best cycles say is none
             found.append(replace(fault, at_setting=fault.value * _fall(record, leg, run, measured)))

@@ -135,7 +135,7 @@ def _local(groups: list[_Group], k: int, face: _Face, book: dict[str, Any]) -> b
     others = [g for j, g in enumerate(groups) if j != k]
     free = max(mine.first, face.shears - mine.last)
     if not others:
-        return free >= book["again_shears"]
+        return bool(free >= book["again_shears"])
     if mine.width <= book["narrow"] * min(g.width for g in others):
         return True
     there = [g for g in others if _alike(mine, g, book["alike"])]
@@ -151,9 +151,13 @@ def _local(groups: list[_Group], k: int, face: _Face, book: dict[str, Any]) -> b
     ]
     alone = sum(not any(_alike(g, o, book["alike"]) for o in groups if o is not g) for g in groups)
     covered = any(len(mine.supports & g.supports) >= book["alike"] * mine.width for g in others)
-    if covered or alone > 1 or not again:
+    if covered:
         return False
-    return free >= max(book["again_shears"], book["again"] * max(again))
+    if len(groups) * 2 * book["again_shears"] <= face.shears:
+        return True  # breaks anywhere on the face would come more often
+    if alone > 1 or not again:
+        return False
+    return bool(free >= max(book["again_shears"], book["again"] * max(again)))
 
 
 def _ordinals(cycles: SupportCycles) -> tuple[Ints, Ints]:
@@ -167,7 +171,7 @@ def _ordinals(cycles: SupportCycles) -> tuple[Ints, Ints]:
 
 def _alike(one: _Group, other: _Group, share: float) -> bool:
     """Whether two groups are over the same supports."""
-    return len(one.supports & other.supports) >= share * len(one.supports | other.supports)
+    return bool(len(one.supports & other.supports) >= share * len(one.supports | other.supports))
 
 
 def _clusters(cycles: SupportCycles, loaded: Ints, reach: int) -> list[Ints]:
