@@ -541,8 +541,16 @@ def test_stuck_and_offset_come_from_the_quality_report() -> None:
             "value_mpa": [31.2, 30.0, -2.5, 0.4],
         }
     )
-    assert _named(sensors.stuck(quality, ROWS["sensor_stuck"])) == [(1, 1, "sensor_stuck")]
     made = Cycles()
+    assert _named(sensors.stuck(quality, ROWS["sensor_stuck"], made.record())) == [(1, 1, "sensor_stuck")]
+    # 40 min of one value: of a leg at rest, while its fellow stood set too, or over a release of the support
+    for begin_s, told in ((1.8e9 + 3100.0, []), (1.8e9 + 1500.0, [(1, 1, "sensor_stuck")])):
+        short = (
+            quality.slice(0, 1)
+            .set_column(3, "from", _utc([begin_s]))
+            .set_column(4, "to", _utc([begin_s + 2400]))
+        )
+        assert _named(sensors.stuck(short, ROWS["sensor_stuck"], made.record())) == told
     (fault,) = sensors.offset(quality, ROWS["sensor_offset"], made.record())
     assert (fault.support, fault.leg, fault.value) == (3, 2, -2.5) and fault.confidence > 0.99
     # a zero that takes the leg away from its fellows was told from hours without a release
@@ -550,7 +558,10 @@ def test_stuck_and_offset_come_from_the_quality_report() -> None:
     high = quality.set_column(5, "value_mpa", pa.array([31.2, 30.0, 16.0, 0.4]))
     assert sensors.offset(high, ROWS["sensor_offset"], made.record()) == []
     assert sensors.offset(high, {**ROWS["sensor_offset"], "least_sets": 99}, Cycles().record()) == []
-    assert sensors.stuck(pa.table({"kind": pa.array([], pa.string())}), ROWS["sensor_stuck"]) == []
+    assert (
+        sensors.stuck(pa.table({"kind": pa.array([], pa.string())}), ROWS["sensor_stuck"], made.record())
+        == []
+    )
     table = fault_table([fault])
     assert table["from"].to_pylist() == [datetime.fromtimestamp(1.8e9, UTC)]
     assert evidence_table([fault])["row"].to_pylist() == [1]

@@ -206,7 +206,7 @@ def _judged(
     flags: list[Note] = []
     alarms = params["search"]["false_alarms"] if "search" in params else None
     if "sensor_stuck" in params:
-        found += sensors.stuck(quality, params["sensor_stuck"])
+        found += sensors.stuck(quality, params["sensor_stuck"], record)
     if "sensor_offset" in params:
         found += sensors.offset(quality, params["sensor_offset"], record)
     if alarms is not None:

@@ -19,12 +19,16 @@ _KNOWN = 5
 _AROUND = 2
 
 
-def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
-    """Stretches of the data-quality report in which a sensor repeats one value for longer than the limit."""
+def stuck(quality: pa.Table, book: dict[str, Any], record: Record) -> list[Fault]:
+    """Stretches of the data-quality report in which a sensor repeats one value for longer than the limit.
+
+    Up to twice the limit, a leg at rest may do so too where a record is without noise: then the support must have been
+    set or let go meanwhile, as another leg of it tells.
+    """
     found = []
     for row in findings(quality, "stuck"):
         lasted = row["to"] - row["from"]
-        if lasted < book["least_s"]:
+        if lasted < book["least_s"] or (lasted < 2.0 * book["least_s"] and _at_rest(record, row)):
             continue
         found.append(
             Fault(
@@ -42,6 +46,16 @@ def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
             )
         )
     return found
+
+
+def _at_rest(record: Record, row: dict[str, Any]) -> bool:
+    """Whether another leg of the support stood set from the beginning of a stretch to its end."""
+    for leg, at in record.legs.items():
+        if leg[0] == row["support"] and leg[1] != row["leg"]:
+            start, end = record["start"][at], record["end"][at]
+            if np.any((start <= row["from"]) & (end >= row["to"])):
+                return True
+    return False
 
 
 def offset(quality: pa.Table, book: dict[str, Any], record: Record) -> list[Fault]:
