@@ -277,7 +277,8 @@ def _slow(
         right &= ~((valve.opened >= fault.begin) & (valve.opened <= fault.end))
     x = np.where(right, drop, np.nan)
     found = []
-    for run in runs(x, limit, book["spread"], trials, alarms, book["least_openings"]):
+    # a sound valve never reseats so far below its opening: few openings are enough
+    for run in runs(x, limit, book["spread"], trials, alarms, book["least_openings"], np.inf):
         inside = slice(run.begin, run.end)
         middle, u = location(x[inside])
         u = float(np.hypot(u, book["u_share"]))
