@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from recore.errors import BadInput
@@ -17,11 +18,12 @@ from recore.method import Artifact, Note, Tolerance, Unit, method
 from recore.metrology.leg_pressure.cycles import LegCycles, support_cycles
 from recore.metrology.support import diagnose_face as face
 from recore.metrology.support import diagnose_legs as legs
+from recore.metrology.support import diagnose_roof as overhead
 from recore.metrology.support import diagnose_sensors as sensors
 from recore.metrology.support.diagnose_fault import Fault, evidence_table, fault_table
 from recore.metrology.support.diagnose_limits import FAULTS, Book
 from recore.metrology.support.diagnose_record import Record
-from recore.metrology.support.diagnose_valves import yield_valves
+from recore.metrology.support.diagnose_valves import cut_by_valve, yield_valves
 from recore.quantity import Quantity
 from recore.rules import RuleSet
 
@@ -32,6 +34,7 @@ _DAY_S = 86400.0
 _MONTH_DAYS = 30.0
 _YIELDS = ("yield_low", "yield_high", "yield_slow")
 _LEAST_CYCLES = 5
+_UNSEEN = "release-unseen"  # kind of row in the data-quality report
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Diagnosis:
     `faults_found` counts rows of `faults`, and the quantities after it those of each kind; `faulty_supports` the
     supports that have any; `support_months` is how much was looked at.
     `faults` : support, leg (empty: all legs), fault, from, to (UTC), confidence (probability that the true value lies
-    beyond the limit), value with its standard uncertainty u, limit, unit, cycles behind it, and for an
-    exchanged sensor the other support and leg
+    beyond the limit), value with its standard uncertainty u, limit, unit, cycles behind it, for a leak its rate at the
+    setting pressure if it goes with the pressure, and for an exchanged sensor the other support and leg
     `evidence` : every cycle (or opening of the valve) behind each row of `faults`, by its number
     """
 
@@ -103,13 +106,16 @@ def support_diagnose(
     (generalised CUSUM), large enough that in all legs and stretches searched one in a hundred logs would have one by
     chance. The scatter is that of the face itself, widened for the correlation of successive cycles.
 
-    *leg_leak*: rate of loss above that of the fellows. *check_valve_leak*: share of the setting pressure
-    lost in 3 min above that of the fellows, less what a leak explains. *yield_low*: the leg's pressure is held
+    *leg_leak*: rate of loss above that of the fellows; `value` is the mean loss in the quiet part of the cycle, as the
+    column `leak_mpa_per_min` of `support.cycles` has it, and `value_at_setting` the rate at the setting pressure if the
+    loss goes with the pressure (a laminar gap). *check_valve_leak*: share of the setting pressure lost in 3 min above
+    that of the fellows, less what a leak explains. *yield_low*: the leg's pressure is held
     below the limit by openings close to each other while the fellows go on; *yield_high*: pressures beyond the limit;
-    *yield_slow*: right opening, low reseat. *sensor_stuck*, *sensor_offset*: from the data-quality report.
+    *yield_slow*: right opening, low reseat. A valve that empties its leg from one sample of a slow record to the next looks
+    like a release that was not seen, but its fellows stay set. *sensor_stuck*, *sensor_offset*: from the data-quality report.
     *sensor_swapped*: two legs keep the times of each other's supports. *low_supply*: most sets of a pass along the face
-    below the limit. *roof_load*: neighbours that all load fast and yield together, and not again and again, which would be
-    periodic weighting.
+    below the limit. *roof_load*: neighbours that all load fast and yield together, as an exception of this face: periodic
+    weighting takes in more of it, or comes again.
 
     `confidence` is the probability that the true value lies beyond the limit, from the scatter of the cycles and the
     standard uncertainty that the rule row gives for what does not average out. It is not the probability that
@@ -143,15 +149,20 @@ def support_diagnose(
     book = Book.of(rules)
     params = {code: row for code in (*FAULTS, "search") if (row := book.params(code)) is not None}
     found = support_cycles(*logs, yield_mpa=_NO_YIELD_MPA if yield_mpa is None else yield_mpa, **given)
-    events = None
-    if yield_mpa is not None and "yield_low" in params:
-        # a valve that opens low never comes to the yield band: look once more, from far below it
-        lowest = max(params["yield_low"]["lowest_share"] * yield_mpa, 1.05 * set_threshold_mpa)
-        if lowest < yield_mpa:
-            events = support_cycles(*logs, yield_mpa=lowest, **given).yields
     quality: pa.Table = found.quality
-    record = Record.of(found.table, found.yields, events)
-    faults, flags = _judged(record, quality, params, setting_mpa, yield_mpa)
+    events, seen = found.yields, None
+    if yield_mpa is not None:
+        # a valve that opens low never comes to the yield band: look once more, from far below it
+        lowest = params["yield_low"]["lowest_share"] * yield_mpa if "yield_low" in params else yield_mpa
+        lowest = min(max(lowest, 1.05 * set_threshold_mpa), yield_mpa)
+        events = (
+            support_cycles(*logs, yield_mpa=lowest, **given).yields if lowest < yield_mpa else found.yields
+        )
+        if _UNSEEN in quality["kind"].to_pylist():
+            again = support_cycles(*logs, yield_mpa=lowest, unseen_releases=False, **given)
+            seen = Record.of(again.table, again.yields)
+    record = _record(found.table, events, params, yield_mpa)
+    faults, flags = _judged(record, seen, quality, params, setting_mpa, yield_mpa)
     refusals = [*book.notes(), *_untold(record, params, setting_mpa, yield_mpa)]
     counted = Counter(fault.fault for fault in faults)
     supports = tuple(sorted(record.supports))
@@ -170,19 +181,32 @@ def support_diagnose(
     )
 
 
+def _record(
+    cycles: pa.Table, events: pa.Table, params: dict[str, dict[str, Any]], yield_mpa: float | None
+) -> Record:
+    """The record, with openings of valves that are well from where one would be called low on."""
+    share = params["yield_low"]["share"] if "yield_low" in params else 0.0
+    least = (1.0 - share) * (yield_mpa or 0.0)
+    return Record.of(cycles, events.filter(pc.greater_equal(events["opening_mpa"], least)), events)
+
+
 def _judged(
     record: Record,
+    seen: Record | None,
     quality: pa.Table,
     params: dict[str, dict[str, Any]],
     setting_mpa: float | None,
     yield_mpa: float | None,
 ) -> tuple[list[Fault], list[Note]]:
-    """All faults, by support, leg and time, and what to say about them."""
+    """All faults, by support, leg and time, and what to say about them.
+
+    `seen` : the record without the releases that fell between two samples, where there are such
+    """
     found: list[Fault] = []
     flags: list[Note] = []
     alarms = params["search"]["false_alarms"] if "search" in params else None
     if "sensor_stuck" in params:
-        found += sensors.stuck(quality, params["sensor_stuck"])
+        found += sensors.stuck(quality, params["sensor_stuck"], record)
     if "sensor_offset" in params:
         found += sensors.offset(quality, params["sensor_offset"], record)
     if alarms is not None:
@@ -193,21 +217,26 @@ def _judged(
             found += swapped
         early: list[Fault] = []
         valves: list[Fault] = []
-        if "check_valve_leak" in params:
-            early = legs.check_valves(record, params["check_valve_leak"], alarms)
         if yield_mpa is not None:
             rows = {code: params[code] for code in _YIELDS if code in params}
-            valves = yield_valves(record, rows, yield_mpa, alarms)
+            off = [fault for fault in found if fault.fault == "sensor_offset"]
+            valves = yield_valves(
+                seen or record, rows, yield_mpa, alarms, off, record if seen is not None else None
+            )
+        if seen is not None:
+            record.forget(cut_by_valve(record, seen, valves))
+        if "check_valve_leak" in params:
+            early = legs.check_valves(record, params["check_valve_leak"], alarms)
         found += early + valves
         if "leg_leak" in params:
             low = [fault for fault in valves if fault.fault == "yield_low"]
             found += legs.leaks(record, params["leg_leak"], alarms, early, low)
     roof = params.get("roof_load")
-    together = face.support_cycles(record, yield_mpa, roof["at_yield"] if roof else 1.0)
+    together = face.support_cycles(record, yield_mpa, roof["at_yield"] if roof else 1.0, found)
     if "low_supply" in params and setting_mpa is not None:
         found += face.low_supply(together, setting_mpa, params["low_supply"])
     if roof is not None and yield_mpa is not None:
-        loads, weighting = face.roof_loads(together, roof)
+        loads, weighting = overhead.roof_loads(together, roof)
         found += loads
         if weighting:
             flags.append(

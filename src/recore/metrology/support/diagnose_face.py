@@ -1,7 +1,8 @@
-"""What many supports show together: a weak supply, or a roof that comes down on some of them."""
+"""What many supports show together: their cycles as wholes, and a weak supply."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.metrology.support.diagnose_fault import Fault
-from recore.metrology.support.diagnose_record import Record, _median
+from recore.metrology.support.diagnose_record import Leg, Record, _median
 from recore.metrology.support.diagnose_stats import Array, beyond
 
 # the reference's loading law, p = a + b ln(1 + t/120 s): b is a rate that does not hang on the cycle's length
 _TAU_S = 120.0
 _LEAST_S = 10.0
+# legs with these faults do not take what the roof puts on them
+_WEAK = ("leg_leak", "check_valve_leak", "yield_low")
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,19 @@ class SupportCycles:
         return len(self.start)
 
 
-def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> SupportCycles:
+def support_cycles(
+    record: Record, yield_mpa: float | None, at_yield: float, faults: Iterable[Fault] = ()
+) -> SupportCycles:
     """Cycles of the legs of a support that share their time, as one.
 
     `setting` is the median of the legs, so that one bad leg makes no weak supply; `rate` is the slowest leg's
-    and `yielded` asks all legs, so that one bad leg makes no roof load.
+    and `yielded` asks all legs, so that one bad leg makes no roof load. Legs that are known not to hold, by `faults`,
+    say nothing of the roof while they do not: the others of their support answer for it.
     """
+    weak: dict[Leg, list[tuple[float, float]]] = {}
+    for fault in faults:
+        if fault.fault in _WEAK and fault.leg is not None:
+            weak.setdefault((fault.support, fault.leg), []).append((fault.begin, fault.end))
     parts: list[tuple[Any, ...]] = []
     for support, legs in record.supports.items():
         # the leg whose cycles stand for the support's: one whose sensor is where it seems, with the most cycles
@@ -64,13 +74,18 @@ def support_cycles(record: Record, yield_mpa: float | None, at_yield: float) -> 
         # of more than two legs one may be unknown, or bad
         spare = 1 if len(legs) > 2 else 0
         absent = np.zeros(at.stop - at.start, np.int64)
-        for leg in legs:
+        told = known.copy()
+        for k, leg in enumerate([lead, *(o for o in legs if o != lead)]):
             for begin, end in record.parted.get(leg, ()):
                 absent += (record["start"][at] >= begin - 1.0) & (record["start"][at] <= end) & (leg != lead)
+            for begin, end in weak.get(leg, ()):
+                out = told[k] & (record["start"][at] >= begin - 1.0) & (record["start"][at] <= end)
+                told[k] &= ~out
+                absent += out
         needed = np.maximum(len(legs) - spare - absent, 1)
-        slowest = np.sort(np.where(known, np.array(rate), np.inf), axis=0)[spare]
-        whole = np.sum(known, axis=0) >= needed
-        both = np.sum(np.array(yielded) & known, axis=0) >= needed
+        slowest = np.sort(np.where(told, np.array(rate), np.inf), axis=0)[spare]
+        whole = (np.sum(told, axis=0) >= needed) & np.isfinite(slowest)
+        both = np.sum(np.array(yielded) & told, axis=0) >= needed
         parts.append(
             (
                 np.full(at.stop - at.start, support),
@@ -163,96 +178,3 @@ def _densest(low: NDArray[np.bool_], group: NDArray[np.int64], most: float) -> N
     first = int(np.argmin(total[:last]))
     kept: NDArray[np.int64] = group[(group >= begin + first) & (group < begin + last)]
     return kept
-
-
-def roof_loads(cycles: SupportCycles, book: dict[str, Any]) -> tuple[list[Fault], int]:
-    """Neighbouring supports all of whose legs load fast and yield at the same time, for several cycles.
-
-    Fast is a cycle whose slower leg loads beyond what the face usually does (median and scatter of all cycles).
-    Loaded cycles that share time on neighbouring supports, or follow each other on one, belong together.
-
-    Returns
-    -------
-    the faults, and how many groups were left out for periodic weighting: they come again over the same supports, or
-    take in too much of the face to be local
-    """
-    known = np.isfinite(cycles.rate)
-    if not known.any():
-        return [], 0
-    usual = float(np.median(cycles.rate[known]))
-    spread = 1.4826 * float(np.median(np.abs(cycles.rate[known] - usual)))
-    limit = usual + book["sigmas"] * max(spread, book["least_spread"] * abs(usual))
-    # how far a group reaches is told by the rate alone: a weak set or a low valve hides that a support yields
-    loaded = np.flatnonzero(known & (cycles.rate >= limit))
-    groups = []
-    for group in _clusters(cycles, loaded, book["reach"]):
-        supports, counts = np.unique(cycles.support[group], return_counts=True)
-        if len(supports) >= book["least_supports"] and np.median(counts) >= book["least_shears"]:
-            groups.append(group)
-    everywhere = len(np.unique(cycles.support))
-    groups = [g for g in groups if np.mean(cycles.yielded[g]) >= book["yield_share"]]
-    local = [g for k, g in enumerate(groups) if not _weighting(cycles, groups, k, everywhere, book)]
-    found = []
-    for group in local:
-        for support in np.unique(cycles.support[group]):
-            own = group[cycles.support[group] == support]
-            if len(own) < book["least_shears"]:
-                continue  # at the fringe
-            value = float(np.median(cycles.rate[own]))
-            u = spread / float(np.sqrt(len(own)))
-            found.append(
-                Fault(
-                    int(support),
-                    None,
-                    "roof_load",
-                    float(cycles.start[own].min()),
-                    float(cycles.end[own].max()),
-                    beyond(value, limit, u),
-                    value,
-                    u,
-                    limit,
-                    "MPa",
-                    tuple((float(cycles.start[k]), float(cycles.end[k]), float(cycles.rate[k])) for k in own),
-                )
-            )
-    return found, len(groups) - len(local)
-
-
-def _weighting(
-    cycles: SupportCycles, groups: list[NDArray[np.int64]], k: int, everywhere: int, book: dict[str, Any]
-) -> bool:
-    """Whether a group is a break of the main roof: wide, or one of several over the same supports."""
-    mine = set(cycles.support[groups[k]].tolist())
-    if len(mine) >= book["wide_supports"] and len(mine) > book["wide_share"] * everywhere:
-        return True
-    others = [set(cycles.support[g].tolist()) for j, g in enumerate(groups) if j != k]
-    alike = [other for other in others if len(mine & other) >= book["alike"] * len(mine | other)]
-    if len(alike) < book["recurs"]:
-        return False
-    return bool(len(mine) >= book["as_wide"] * float(np.median([len(other) for other in alike])))
-
-
-def _clusters(cycles: SupportCycles, loaded: NDArray[np.int64], reach: int) -> list[NDArray[np.int64]]:
-    """Loaded cycles joined over neighbours that share time, and over successive cycles of one support."""
-    label = np.arange(len(loaded))
-    order = np.lexsort((cycles.start, cycles.support))
-    ordinal = np.empty(len(order), np.int64)
-    ordinal[order] = np.arange(len(order))
-
-    def root(k: int) -> int:
-        while label[k] != k:
-            label[k] = label[label[k]]
-            k = int(label[k])
-        return k
-
-    start, end, support = cycles.start[loaded], cycles.end[loaded], cycles.support[loaded]
-    successor = {int(ordinal[at]): k for k, at in enumerate(loaded)}
-    for k in range(len(loaded)):
-        after = successor.get(int(ordinal[loaded[k]]) + 1)
-        if after is not None and support[after] == support[k]:
-            label[root(after)] = root(k)
-        for j in range(k + 1, int(np.searchsorted(start, end[k]))):
-            if 0 < abs(int(support[j]) - int(support[k])) <= reach:
-                label[root(j)] = root(k)
-    roots = np.array([root(k) for k in range(len(loaded))])
-    return [loaded[roots == r] for r in np.unique(roots)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ class Fault:
     `leg` : None where both (all) legs of the support are concerned
     `value`, `uncertainty`, `limit`, `unit` : what was measured, its standard uncertainty, and the decision limit
     `confidence` : probability that the true value lies beyond the limit
+    `at_setting` : of a leak, its rate at the setting pressure if it goes with the pressure
     `evidence` : (from, to, value) of every cycle or event that the fault rests on
     """
 
@@ -36,6 +38,7 @@ class Fault:
     evidence: tuple[tuple[float, float, float], ...]
     other: int | None = None
     other_leg: int | None = None
+    at_setting: float = math.nan
 
 
 def of_run(
@@ -81,6 +84,7 @@ def fault_table(faults: Iterable[Fault]) -> pa.Table:
         "limit": _known([f.limit for f in rows]),
         "unit": pa.array([f.unit for f in rows], pa.string()),
         "cycles": pa.array([len(f.evidence) for f in rows], pa.int64()),
+        "value_at_setting": _known([f.at_setting for f in rows]),
         "other_support": pa.array([f.other for f in rows], pa.int64()),
         "other_leg": pa.array([f.other_leg for f in rows], pa.int64()),
     }

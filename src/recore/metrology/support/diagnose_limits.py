@@ -32,14 +32,14 @@ _ASKED = {
     "check_valve_leak": "loss_share least_cycles u_share",
     "yield_low": "share least_openings least_cycles held_back_cycles ceiling touch opens_share drop_mpa u_share "
     "lowest_share",
-    "yield_high": "share least_cycles u_share",
+    "yield_high": "share least_cycles highest_share u_share",
     "yield_slow": "blow_down opens_within spread least_openings u_share",
     "sensor_stuck": "least_s",
     "sensor_offset": "least_mpa u_mpa least_sets",
     "sensor_swapped": "cap_s reach nearer_s sd_s with_s ratio least_cycles",
     "low_supply": "share most least_supports",
-    "roof_load": "at_yield sigmas least_spread reach least_supports least_shears yield_share wide_supports "
-    "wide_share alike recurs as_wide",
+    "roof_load": "at_yield sigmas least_spread reach least_supports least_shears yield_share wide_share alike narrow "
+    "faster fuller known again_shears again",
 }
 
 

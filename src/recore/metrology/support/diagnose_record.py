@@ -123,6 +123,24 @@ class Record:
             beside.append(np.where(at >= 0, values[np.maximum(at, 0)], np.nan))
         return values[self.legs[leg]] - _median(np.array(beside))
 
+    def unlike(self, leg: Leg) -> NDArray[np.bool_]:
+        """Cycles of a leg in which a fellow stands set too, but in a cycle of another time: one of the two is none."""
+        mine = self.legs[leg]
+        start, end = self["start"][mine], self["end"][mine]
+        found = np.zeros(len(start), bool)
+        fellows = self.fellows(leg)
+        for other in fellows:
+            theirs = self.legs[other]
+            begins, ends = self["start"][theirs], self["end"][theirs]
+            k = np.maximum(np.searchsorted(begins, (start + end) / 2.0) - 1, 0)
+            found |= (np.minimum(end, ends[k]) - np.maximum(start, begins[k])) >= _SHARED * (end - start)
+        for other in fellows:
+            found &= self.paired[leg, other] < 0
+        for name in (leg, *fellows):
+            for begin, until in self.parted.get(name, ()):
+                found &= ~((start >= begin - 1.0) & (start <= until))
+        return found
+
     def part(self, leg: Leg, begin: float, end: float) -> None:
         """Take a leg's cycles within some time for nobody's fellows: its sensor is not where it seems."""
         self.parted.setdefault(leg, []).append((begin, end))
@@ -130,6 +148,11 @@ class Record:
             for mine, theirs in ((leg, other), (other, leg)):
                 start = self["start"][self.legs[mine]]
                 self.paired[mine, theirs][(start >= begin - 1.0) & (start <= end)] = -1
+
+    def forget(self, cycles: NDArray[np.bool_]) -> None:
+        """Take some cycles for no loads of their leg: what was lost in them is not told."""
+        for name in ("revised_mpa", "leak_mpa_per_min"):
+            self.columns[name] = np.where(cycles, np.nan, self.columns[name])
 
     def around(self, leg: Leg, values: Array, reach: int = 2) -> Array:
         """Values of a leg's cycles less the median of the legs of the neighbouring supports at that time."""

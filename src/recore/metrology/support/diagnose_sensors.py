@@ -13,14 +13,22 @@ from recore.metrology.support.diagnose_record import Leg, Record, findings
 from recore.metrology.support.diagnose_stats import Array, Run, beyond, location, runs
 
 _NEVER_S = 1e9
+# cycles that tell where a leg stood before or after its sensor was exchanged
+_KNOWN = 5
+# supports on either side of an exchange that tell its place
+_AROUND = 2
 
 
-def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
-    """Stretches of the data-quality report in which a sensor repeats one value for longer than the limit."""
+def stuck(quality: pa.Table, book: dict[str, Any], record: Record) -> list[Fault]:
+    """Stretches of the data-quality report in which a sensor repeats one value for longer than the limit.
+
+    Up to twice the limit, a leg at rest may do so too where a record is without noise: then the support must have been
+    set or let go meanwhile, as another leg of it tells.
+    """
     found = []
     for row in findings(quality, "stuck"):
         lasted = row["to"] - row["from"]
-        if lasted < book["least_s"]:
+        if lasted < book["least_s"] or (lasted < 2.0 * book["least_s"] and _at_rest(record, row)):
             continue
         found.append(
             Fault(
@@ -38,6 +46,16 @@ def stuck(quality: pa.Table, book: dict[str, Any]) -> list[Fault]:
             )
         )
     return found
+
+
+def _at_rest(record: Record, row: dict[str, Any]) -> bool:
+    """Whether another leg of the support stood set from the beginning of a stretch to its end."""
+    for leg, at in record.legs.items():
+        if leg[0] == row["support"] and leg[1] != row["leg"]:
+            start, end = record["start"][at], record["end"][at]
+            if np.any((start <= row["from"]) & (end >= row["to"])):
+                return True
+    return False
 
 
 def offset(quality: pa.Table, book: dict[str, Any], record: Record) -> list[Fault]:
@@ -203,32 +221,56 @@ def _pairs(record: Record, s: int, n: int, follows: list[Follows]) -> list[list[
 
 
 def _which(record: Record, options: list[tuple[Follows, Follows]]) -> tuple[Follows, Follows, bool]:
-    """Of the exchanges that explain the times the one that puts the legs most out of the order of the face."""
+    """Of the exchanges that explain the times the one that fits the other supports of the face.
 
-    def disorder(option: tuple[Follows, Follows]) -> float:
-        return sum(_out_of_order(record, f.leg, f.run) for f in option)
-
+    Beside the supports around, a leg keeps its place in the order of the face; an exchanged one keeps another's. Where
+    the record shows the legs before or after, those are the legs whose place changed; else those that
+    advance with the supports on the wrong side.
+    """
     same = [o for o in options if o[0].leg[1] == o[1].leg[1]] or options
     # a leg of many follows all fellows of its mate: that is one exchange, not several
-    ranked = sorted({(a.leg, b.leg): (a, b) for a, b in same}.values(), key=disorder, reverse=True)
-    worst = [disorder(o) for o in ranked]
-    open_ = len(worst) > 1 and worst[0] - worst[1] < 1.0
-    return ranked[0][0], ranked[0][1], open_
+    unique = list({(a.leg, b.leg): (a, b) for a, b in same}.values())
+    scores = [_place(record, a, True) + _place(record, b, True) for a, b in unique]
+    if not all(math.isfinite(score) for score in scores):
+        scores = [_place(record, a, False) + _place(record, b, False) for a, b in unique]
+    ranked = sorted(zip(scores, unique, strict=True), key=lambda pair: pair[0], reverse=True)
+    open_ = len(ranked) > 1 and not ranked[0][0] - ranked[1][0] >= 1.0
+    return ranked[0][1][0], ranked[0][1][1], open_
 
 
-def _out_of_order(record: Record, leg: Leg, run: Run) -> float:
-    """Mean time from a leg's starts to the nearest of the neighbours' other supports, s."""
+def _place(record: Record, one: Follows, changes: bool) -> float:
+    """How much speaks against the place of a leg among the supports around, s.
+
+    `changes` : how much its usual time from them is another than outside the exchange, NaN where too few cycles lie
+        outside; else how much nearer it is to those beyond the other support than to those on its own side
+    The two supports between which sensors were exchanged do not count.
+    """
     numbers = sorted(record.supports)
-    at = numbers.index(leg[0])
-    inside = slice(run.begin, run.end)
-    beside = [numbers[k] for k in (at - 1, at + 1) if 0 <= k < len(numbers)]
-    far = [
-        np.mean(_distance(record, leg, other, 3600.0)[inside])
-        for n in beside
-        for other in record.supports[n]
-        if other[1] == leg[1]
-    ]
-    return float(np.sum(far)) if far else 0.0
+    own, other = numbers.index(one.leg[0]), numbers.index(one.other[0])
+    outward = 1 if own > other else -1
+    start = record["start"][record.legs[one.leg]]
+    inside = np.zeros(len(start), bool)
+    inside[one.run.begin : one.run.end] = True
+    if changes and np.count_nonzero(~inside) < _KNOWN:
+        return math.nan
+    total = 0.0
+    for at, sign in ((own, outward), (other, -outward)):
+        for step in range(1, _AROUND + 1):
+            if not 0 <= at + sign * step < len(numbers):
+                continue
+            beside = numbers[at + sign * step]
+            starts = np.sort(
+                np.concatenate([record["start"][record.legs[leg]] for leg in record.supports[beside]])
+            )
+            padded = np.concatenate([[-_NEVER_S], starts, [_NEVER_S * 100.0]])
+            k = np.searchsorted(padded, start)
+            apart = np.minimum(start - padded[k - 1], padded[k] - start)
+            here = float(np.median(apart[inside]))
+            if changes:
+                total += abs(here - float(np.median(apart[~inside])))
+            else:
+                total += here if at == own else -here
+    return total
 
 
 def _fault(record: Record, one: Follows, mate: Follows, open_: bool) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ _UNLOAD_MPA_PER_MIN = 1.0
 _RELAXED_S = 180.0
 # the setting pressure is no opening either: an opening lies above it by at least this
 _LOADED_MPA = 0.5
+# two samples of a slow record: legs of a support begin their cycles within this time of each other
+_AROUND_S = 60.0
+# cycles on either side of a moment that is known to the cycle only
+_BESIDE = 2
 # openings of one valve lie within a few per cent of each other
 _SPREAD = 0.02
 
@@ -71,22 +76,66 @@ def _last(record: Record, leg: Leg) -> int:
 
 
 def yield_valves(
-    record: Record, books: dict[str, dict[str, Any]], yield_mpa: float, false_alarms: float
+    record: Record,
+    books: dict[str, dict[str, Any]],
+    yield_mpa: float,
+    false_alarms: float,
+    offsets: Iterable[Fault] = (),
+    parted: Record | None = None,
 ) -> list[Fault]:
-    """Faults of all yield valves."""
+    """Faults of all yield valves.
+
+    Parameters
+    ----------
+    record : cycles that are parted only where a release was seen: a valve that empties its leg from one sample to the
+        next looks like one that was not
+    offsets : sensors that were off, whose pressures are put right
+    parted : the same legs, parted also where a release fell between two samples; None if there was none
+    """
+    offsets = tuple(offsets)
     found: list[Fault] = []
     every = {leg: openings(record, leg) for leg in record.legs}
+    if parted is not None:
+        every = {leg: _alone(parted, leg, valve) for leg, valve in every.items()}
     trials = max(sum(len(x) for x in every.values()), len(record))
     for leg, valve in every.items():
-        share = valve.opening / yield_mpa
         low: list[Fault] = []
+        edges = [t for f in offsets if (f.support, f.leg) == leg for t in (f.begin, f.end)]
         if "yield_low" in books:
             low = _low(record, leg, valve, yield_mpa, books["yield_low"], trials, false_alarms)
         found += low
         if "yield_high" in books:
-            found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms)
+            found += _high(record, leg, valve, yield_mpa, books["yield_high"], trials, false_alarms, edges)
         if "yield_slow" in books:
-            found += _slow(leg, valve, share, low, books["yield_slow"], trials, false_alarms)
+            found += _slow(leg, valve, yield_mpa, low, books["yield_slow"], trials, false_alarms)
+    return found
+
+
+def _alone(record: Record, leg: Leg, valve: Openings) -> Openings:
+    """Openings without those in which the support was let go, unseen between two samples.
+
+    A support lets all its legs go at once: then a cycle of a fellow begins while this leg's pressure falls. A valve that
+    closes late empties its own leg alone. What is seen of the two is the same drop from the yield pressure.
+    """
+    alone = np.ones(len(valve), bool)
+    for other in record.fellows(leg) if leg in record.legs else ():
+        begins = record["start"][record.legs[other]]
+        first = np.searchsorted(begins, valve.opened - _AROUND_S)
+        alone &= np.searchsorted(begins, valve.reseated + _AROUND_S, "right") == first
+    return valve.only(alone)
+
+
+def cut_by_valve(record: Record, seen: Record, valves: Iterable[Fault]) -> NDArray[np.bool_]:
+    """Cycles of `record` that a bad valve made, not a release: they begin in its time, and where none was seen."""
+    found = np.zeros(len(record), bool)
+    for fault in valves:
+        leg = fault.support, int(fault.leg or 0)
+        if fault.fault in ("yield_low", "yield_slow") and leg in record.legs and leg in seen.legs:
+            at = record.legs[leg]
+            start = record["start"][at]
+            found[at] |= (
+                (start > fault.begin) & (start <= fault.end) & ~np.isin(start, seen["start"][seen.legs[leg]])
+            )
     return found
 
 
@@ -164,14 +213,24 @@ def _high(
     book: dict[str, Any],
     trials: int,
     alarms: float,
+    edges: list[float],
 ) -> list[Fault]:
-    """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not."""
+    """Pressures beyond the limit in cycle after cycle, whether the valve then opens or not.
+
+    `edges` : when an offset of the leg's sensor began and ended; the cycles next to them say nothing
+    """
     limit = 1.0 + book["share"]
     at = record.legs[leg]
     start, end = record["start"][at], record["end"][at]
-    highest = record["max_mpa"][at] / yield_mpa
-    about = valve.only(valve.opening >= (1.0 - book["share"]) * yield_mpa)
+    about = valve.only(
+        (valve.opening >= (1.0 - book["share"]) * yield_mpa)
+        & (valve.opening <= book["highest_share"] * yield_mpa)
+    )
     first = _middle_opening(about, start) / yield_mpa
+    # where the leg stands: a single sample far above is a spike, and no leg bears what lies beyond its overload test
+    highest = np.fmax(record["final_mpa"][at] / yield_mpa, first)
+    highest[(highest > book["highest_share"]) | _at_edges(start, edges)] = np.nan
+    first[_at_edges(start, edges)] = np.nan
     # a cycle tells about the valve where it opened, or where it should have
     told = np.where(np.isfinite(first), np.fmax(first, np.where(highest > limit, highest, first)), np.nan)
     told = np.where(np.isnan(first) & (highest > limit), highest, told)
@@ -203,7 +262,7 @@ def _high(
 def _slow(
     leg: Leg,
     valve: Openings,
-    share: Array,
+    yield_mpa: float,
     low: list[Fault],
     book: dict[str, Any],
     trials: int,
@@ -213,12 +272,13 @@ def _slow(
     with np.errstate(all="ignore"):
         drop = (valve.opening - valve.reseat) / valve.opening
     limit = book["blow_down"]
-    right = np.abs(share - 1.0) <= book["opens_within"]
+    right = np.abs(valve.opening / yield_mpa - 1.0) <= book["opens_within"]
     for fault in low:
         right &= ~((valve.opened >= fault.begin) & (valve.opened <= fault.end))
     x = np.where(right, drop, np.nan)
     found = []
-    for run in runs(x, limit, book["spread"], trials, alarms, book["least_openings"]):
+    # a sound valve never reseats so far below its opening: few openings are enough
+    for run in runs(x, limit, book["spread"], trials, alarms, book["least_openings"], np.inf):
         inside = slice(run.begin, run.end)
         middle, u = location(x[inside])
         u = float(np.hypot(u, book["u_share"]))
@@ -237,6 +297,15 @@ def _slow(
                 _behind(valve, x, inside),
             )
         )
+    return found
+
+
+def _at_edges(start: Array, edges: list[float]) -> NDArray[np.bool_]:
+    """Cycles within two of a moment: when a sensor went off is not known to the cycle."""
+    found = np.zeros(len(start), bool)
+    for moment in edges:
+        at = int(np.searchsorted(start, moment))
+        found[max(at - _BESIDE, 0) : at + _BESIDE] = True
     return found
 
 
