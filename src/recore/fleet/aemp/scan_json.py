@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, compiled, hashed
-from recore.fleet.aemp.scan import (
+from recore.fleet.aemp.book import Book
+from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, byte, compiled, hashed, inner
+from recore.fleet.aemp.scan_parts import (
     DATUM,
     DONE,
     EQUIPMENT,
@@ -22,12 +23,14 @@ from recore.fleet.aemp.scan import (
     LEAF,
     MORE,
     ODD,
+    STEP,
     clear,
     emit,
     find,
     put,
     space,
 )
+from recore.fleet.aemp.shapes import KEY, SHAPES_TYPE, Shapes, glance, remember, scalar
 
 DEPTH: Final = 30  # of frames; deeper documents are left to the other reader
 NAMES: Final = 64  # different names in one object
@@ -37,7 +40,7 @@ _ARRAY: Final = 8  # added to what a frame is for
 # columns of the stack
 _USE, _CODE, _LEVEL, _OPENED, _COUNT, _TIMED = 0, 1, 2, 3, 4, 5
 # places in the state
-_AT, _NEXT, _EQ, _TOP, _HIGH = 0, 1, 2, 3, 4
+_AT, _NEXT, _EQ, _TOP, _HIGH, _BEGUN = 0, 1, 2, 3, 4, 5
 _VALUE, _FIRST, _KEY, _FIRST_KEY, _AFTER = 0, 1, 2, 3, 4
 _OFFSET, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
 _SNAPSHOT_TIME = np.uint64(hashed("snapshottime"))
@@ -49,31 +52,60 @@ class JsonScanner:
     Parameters
     ----------
     text : the whole document in UTF-8
+    book : takes whole equipments whose rows are then left out; none makes rows of all
+    shapes : elements that are known already
     """
 
-    def __init__(self, text: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, text: NDArray[np.uint8], book: Book | None = None, shapes: Shapes | None = None
+    ) -> None:
         self._text, self._state = text, np.zeros(8, np.int64)
+        self._seen = np.zeros(2, np.int64)
+        self._book, self._rows = book, np.empty((STEP + 4096 if book else 0, v.ROW), np.int64)
+        self._shapes = shapes or Shapes("json", learns=False)
         self._state[_NEXT], self._state[_TOP] = 1, -1
         self._stack = np.zeros((DEPTH + 2, 6), np.int64)
         self._names = np.zeros((DEPTH + 2, NAMES), np.uint64)
 
+    def skip(self, count: int) -> None:
+        """Begin so many bytes later."""
+        self._state[_AT] = count
+
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
-        """Rows up to the end of an equipment after at least `most`; and MORE, DONE or ODD."""
-        rows = np.empty((most + 4096, v.ROW), np.int64)
-        status, count = _json(self._text, self._state, self._stack, self._names, rows, most, KEYS, KINDS)
-        return int(status), rows[:count]
+        """Rows up to the end of an equipment after at least `most` elements; and MORE, DONE or ODD."""
+        pieces, told, status = list[NDArray[np.int64]](), 0, MORE
+        while status == MORE and told < most:
+            step = min(most - told, STEP)
+            rows = self._rows if self._book else np.empty((step + 4096, v.ROW), np.int64)
+            status, count = _json(
+                self._text,
+                self._state,
+                self._stack,
+                self._names,
+                rows,
+                step,
+                KEYS,
+                KINDS,
+                self._seen,
+                self._shapes.arrays,
+            )
+            told += count
+            self._shapes.learn(self._text)
+            rows = rows[:count]
+            pieces.append(self._book.take(self._text, rows).copy() if self._book else rows)
+        return int(status), np.concatenate(pieces)
 
     @property
     def only_ascii(self) -> bool:
         return not self._state[_HIGH]
 
 
-@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64})")
+@inner(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64})")
 def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     """Where the string whose first character is at `at` ends (its quote; -1: not plain), and all its bytes' bits."""
     high = np.int64(0)
     while at < end:
-        c = text[at]
+        c = byte(text, at)
         if c == 34:
             return at, high
         if c < 32:
@@ -83,15 +115,15 @@ def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
             at += 1
             if at >= end:
                 return np.int64(-1), high
-            c = text[at]
+            c = byte(text, at)
             if c == 117:
                 if at + 4 >= end:
                     return np.int64(-1), high
                 for i in range(1, 5):
-                    d = text[at + i]
+                    d = byte(text, at + i)
                     if not (48 <= d <= 57 or 65 <= d <= 70 or 97 <= d <= 102):
                         return np.int64(-1), high
-                if (text[at + 1] == 68 or text[at + 1] == 100) and text[at + 2] > 55:
+                if (byte(text, at + 1) == 68 or byte(text, at + 1) == 100) and byte(text, at + 2) > 55:
                     return np.int64(-1), high  # a surrogate
                 at += 4
             elif not (
@@ -102,52 +134,12 @@ def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return np.int64(-1), high
 
 
-@compiled(f"{I64}({TEXT_TYPE}, {I64}, {I64})")
-def _scalar(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
-    """Where a number, true, false or null ends; -1 where it is none."""
-    c = text[at]
-    word = np.int64(4 if c == 116 or c == 110 else 5 if c == 102 else 0)
-    if word:
-        if at + word > end:
-            return np.int64(-1)
-        a, b, d = text[at + 1], text[at + 2], text[at + 3]
-        if c == 116:
-            return at + 4 if a == 114 and b == 117 and d == 101 else np.int64(-1)
-        if c == 110:
-            return at + 4 if a == 117 and b == 108 and d == 108 else np.int64(-1)
-        return at + 5 if a == 97 and b == 108 and d == 115 and text[at + 4] == 101 else np.int64(-1)
-    if c == 45:
-        at += 1
-    begin = at
-    while at < end and 48 <= text[at] <= 57:
-        at += 1
-    if at == begin or (text[begin] == 48 and at > begin + 1):
-        return np.int64(-1)
-    if at < end and text[at] == 46:
-        at += 1
-        begin = at
-        while at < end and 48 <= text[at] <= 57:
-            at += 1
-        if at == begin:
-            return np.int64(-1)
-    if at < end and (text[at] == 101 or text[at] == 69):
-        at += 1
-        if at < end and (text[at] == 43 or text[at] == 45):
-            at += 1
-        begin = at
-        while at < end and 48 <= text[at] <= 57:
-            at += 1
-        if at == begin:
-            return np.int64(-1)
-    return at
-
-
-@compiled(f"Tuple(({U64}, {U64}))({TEXT_TYPE}, {I64}, {I64})")
+@inner(f"Tuple(({U64}, {U64}))({TEXT_TYPE}, {I64}, {I64})")
 def _key(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     """Hash of a name as it is, and of its local part without case; 0 where it has escapes or other letters."""
     whole, local, begins = _OFFSET, _OFFSET, True
     for i in range(at, end):
-        c = text[i]
+        c = byte(text, i)
         if c == 92 or c >= 128:
             return np.uint64(0), np.uint64(0)
         whole = (whole ^ np.uint64(c)) * _PRIME
@@ -161,7 +153,7 @@ def _key(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
 
 @compiled(
     f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {U64}[:, ::1], {I64}[:, ::1], {I64}, "
-    f"{U64}[::1], {I64}[:, ::1])"
+    f"{U64}[::1], {I64}[:, ::1], {I64}[::1], {SHAPES_TYPE})"
 )
 def _json(
     text: NDArray[np.uint8],
@@ -172,6 +164,8 @@ def _json(
     most: int,
     keys: NDArray[np.uint64],
     kinds: NDArray[np.int64],
+    seen: NDArray[np.int64],
+    shapes: Any,
 ) -> tuple[Any, Any]:
     at: Any = state[_AT]
     end, count = np.int64(len(text)), np.int64(0)
@@ -182,7 +176,9 @@ def _json(
     row = np.zeros(v.ROW, np.int64)
     # what the next value is for, and its number (code, or slot) and implied unit
     use, code, implied = np.int64(_WALK), np.int64(0), np.int64(0)
-    mode = np.int64(_VALUE if top < 0 and at == 0 else _AFTER)
+    mode = np.int64(_VALUE if state[_BEGUN] == 0 else _AFTER)
+    state[_BEGUN] = 1
+    unknown = np.int64(-1)  # where an element begins that no shape fits
     while True:
         at = space(text, at, end)
         if mode == _AFTER and top < 0:
@@ -190,7 +186,7 @@ def _json(
             return np.int64(DONE if at >= end else ODD), count
         if at >= end:
             return np.int64(ODD), count
-        c = text[at]
+        c = byte(text, at)
         if mode == _AFTER and c == 44:
             at += 1
             mode = np.int64(_VALUE if stack[top, _USE] >= _ARRAY else _KEY)
@@ -208,6 +204,9 @@ def _json(
             mode = np.int64(_AFTER)
             if done == _DATUM:
                 count = emit(rows, count, row)
+                if unknown >= 0 and top >= 0 and stack[top, _USE] == _EQUIPMENT:
+                    remember(unknown, at, row, shapes)
+                    unknown = np.int64(-1)
                 if count >= len(rows) - 2:
                     return np.int64(ODD), count
             elif done == _EQUIPMENT:
@@ -220,11 +219,27 @@ def _json(
         if mode >= _KEY:
             if c != 34:
                 return np.int64(ODD), count
+            known = stack[top, _COUNT]
+            if stack[top, _USE] == _EQUIPMENT and known < NAMES:
+                stop, shape = glance(text, at, end, np.int64(92), row, seen, shapes)
+                unknown = at
+                if stop >= 0:
+                    whole = np.uint64(shapes[1][shape, KEY])
+                    for i in range(known):
+                        if names[top, i] == whole:
+                            return np.int64(ODD), count
+                    names[top, known] = whole
+                    stack[top, _COUNT] = known + 1
+                    row[v.EQUIPMENT_COLUMN] = equipment
+                    count = emit(rows, count, row)
+                    if count >= len(rows) - 2:
+                        return np.int64(ODD), count
+                    at, mode = stop, np.int64(_AFTER)
+                    continue
             stop, bits = _string(text, at + 1, end)
             if stop < 0 or stop - at > 1000:
                 return np.int64(ODD), count
             whole, local = _key(text, at + 1, stop)
-            known = stack[top, _COUNT]
             if whole == 0 or known >= NAMES:
                 return np.int64(ODD), count
             for i in range(known):
@@ -233,7 +248,7 @@ def _json(
             names[top, known] = whole
             stack[top, _COUNT] = known + 1
             at = space(text, stop + 1, end)
-            if at >= end or text[at] != 58:
+            if at >= end or byte(text, at) != 58:
                 return np.int64(ODD), count
             at += 1
             found = find(local, keys)
@@ -282,7 +297,7 @@ def _json(
             if c == 91:
                 use = inner
                 after = space(text, at, end)
-                if after < end and text[after] != 93:
+                if after < end and byte(text, after) != 93:
                     mode = np.int64(_VALUE)
             continue
         if use == _EQUIPMENT or top < 0:
@@ -296,7 +311,7 @@ def _json(
             at = stop + 1
         else:
             start = at
-            stop = _scalar(text, at, end)
+            stop = scalar(text, at, end)
             if stop < 0:
                 return np.int64(ODD), count
             at = stop
