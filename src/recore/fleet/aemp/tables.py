@@ -19,6 +19,7 @@ TIME = pa.timestamp("us", tz="UTC")
 CONFLICTS_TOLD = 100
 SAME = 1e-9  # relative; what two units of one value may differ by
 OTHER = "another value for this machine and moment came first"
+THERE = "another value for this machine and moment is in the database"
 ELEMENT = {value.column: element.names[0] for element in v.ELEMENTS for value in element.values}
 
 MACHINES = pa.schema([(name, pa.string()) for name in ("machine", "pin", "make", "model", "serial")])
@@ -146,7 +147,17 @@ class Taken:
         events, self.events = self.events, []
         machine = np.concatenate([np.empty(0, np.int32), *(e.machine for e in events)])
         ts = np.concatenate([np.empty(0, np.int64), *(e.ts for e in events)])
-        saying = pa.array(np.concatenate([np.empty(0, np.int32), *(e.saying for e in events)]))
+        spoken = np.concatenate([np.empty(0, np.int32), *(e.saying for e in events)])
+        # an event is known by machine, moment, kind and code; of several the first stands
+        codes = {text[:2]: i for i, text in reversed(list(enumerate(self.sayings)))}
+        code = np.array([codes[text[:2]] for text in self.sayings], np.int32)[spoken]
+        order = np.lexsort((code, ts, machine))
+        first = np.ones(len(order), bool)
+        for column in (code, ts, machine):
+            first[1:] &= column[order][1:] == column[order][:-1]
+        first[1:] = ~first[1:]
+        kept = np.sort(order[first])
+        machine, ts, saying = machine[kept], ts[kept], pa.array(spoken[kept])
         said = [pa.array([text[i] for text in self.sayings], pa.string()) for i in range(5)]
         return pa.Table.from_arrays(
             [
