@@ -65,11 +65,13 @@ class Book:
         """Whether a record of this piece is of nobody."""
         return bool((self.keys[self.records[: self.told, 1], VERDICT] < 0).any())
 
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        from recore.fleet.aemp.book_kernel import COLUMN
+    def take(self, text: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Take the records of whole equipments; the rows of what is left."""
+        from recore.fleet.aemp.book_kernel import COLUMN, take
+        from recore.fleet.aemp.decode import TABLES
+        from recore.fleet.aemp.memory import address, addresses
 
-        return (
+        arrays = (
             self.counts,
             self._slots,
             self.keys,
@@ -79,13 +81,9 @@ class Book:
             self.events,
             COLUMN,
         )
-
-    def take(self, text: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Take the records of whole equipments; the rows of what is left."""
-        from recore.fleet.aemp.book_kernel import take
-        from recore.fleet.aemp.decode import TABLES
-
-        return rows[: take(text, rows, len(rows), TABLES, self.arrays)]
+        sizes = [len(a) for a in (self.keys, self.arena, self.records, self.events, self._slots)]
+        book = np.append(addresses(arrays), sizes)
+        return rows[: take(address(text), address(rows), len(rows), address(TABLES), address(book))]
 
     def texts(self, key: int) -> list[bytes]:
         """The texts of a key as the document had them."""

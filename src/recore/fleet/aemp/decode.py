@@ -5,71 +5,23 @@ What is not of the usual form is left as ODD; `values` looks at it again in Pyth
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.kernel import EMPTY, GOOD, ODD
+from recore.fleet.aemp.memory import addresses, byte, get, inner, numbers, real
 
-F = TypeVar("F")
 I64, U64, F64 = "int64", "uint64", "float64"
-TEXT_TYPE: Final = "Array(uint8, 1, 'C', readonly=True)"
 VALUES: Final = 3  # slots that become columns
 IMPOSSIBLE: Final = 3  # a state beside GOOD, EMPTY and ODD
 _FLAG: Final = 7
+IMPLIED_UNITS: Final = len(v.IMPLIED)
 _KINDS = ("", "time", "volume", "distance", "length", "mass", "speed", "flag")
-# what, limits, words, factors, implied
-TABLES_TYPE: Final = f"Tuple(({I64}[:, ::1], {F64}[:, :, ::1], {U64}[::1], {F64}[::1], {F64}[:, ::1]))"
+# places in TABLES
+WHAT, LIMITS, WORDS, FACTORS, IMPLIED, HOW_MANY = 0, 1, 2, 3, 4, 5
 _OFFSET, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
-
-
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compile for one signature, when the module is imported, and keep the machine code for the next time."""
-    made: Any = numba.njit(signature, cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
-    return made  # type: ignore[no-any-return]
-
-
-def inner(signature: str) -> Callable[[F], F]:
-    """The same for a function that only compiled ones call: that compiles in half the time."""
-    made: Any = numba.njit(
-        signature,
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        no_cfunc_wrapper=True,
-        no_cpython_wrapper=True,
-    )
-    return made  # type: ignore[no-any-return]
-
-
-@intrinsic  # type: ignore[misc]
-def byte(typing: Any, text: Any, at: Any) -> Any:
-    """A byte of an array, no look at negative places: half the code and half the time of text[at]."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.zext(builder.load(builder.gep(array.data, [arguments[1]])), ir.IntType(64))
-
-    return types.int64(text, types.int64), code
-
-
-@intrinsic  # type: ignore[misc]
-def load(typing: Any, text: Any, at: Any) -> Any:
-    """Eight bytes of an array at any place as one number; the caller knows that they are there."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
-        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
-
-    return types.uint64(text, types.int64), code
 
 
 def hashed(text: str) -> int:
@@ -106,17 +58,18 @@ def _salted(state: int, kind: int) -> int:
     return ((state ^ kind) * 1099511628211) & (2**64 - 1)
 
 
-TABLES: Final = _tables()
+_ARRAYS: Final = _tables()
+TABLES: Final = np.append(addresses(_ARRAYS), len(_ARRAYS[WORDS]))
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64})")
-def _two(text: NDArray[np.uint8], at: Any) -> Any:
+@inner(numbers(2))
+def _two(text: int, at: Any) -> Any:
     a, b = byte(text, at) - 48, byte(text, at + 1) - 48
     return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else np.int64(-1)
 
 
-@inner(f"Tuple(({F64}, {I64}))({TEXT_TYPE}, {I64}, {I64})")
-def _number(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((float64, int64))"))
+def _number(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """A decimal number, correctly rounded: below 2**53, divided by a power of ten that a double holds exactly."""
     negative = byte(text, at) == 45
     if negative or byte(text, at) == 43:
@@ -143,8 +96,8 @@ def _number(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return (-value if negative else value), np.int64(GOOD)
 
 
-@inner(f"Tuple(({F64}, {I64}))({TEXT_TYPE}, {I64}, {I64})")
-def _duration(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((float64, int64))"))
+def _duration(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """Hours of an ISO 8601 duration of whole days, hours, minutes and seconds, as in PT1234H30M."""
     total: Any = 0.0
     place, timed, digits, number = np.int64(-1), False, np.int64(0), np.int64(0)
@@ -169,8 +122,8 @@ def _duration(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return total, np.int64(GOOD)
 
 
-@inner(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64})")
-def moment(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "UniTuple(int64, 2)"))
+def moment(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """A time as 2026-01-31T12:00:00[.5][Z|+01:00] in µs since 1970; one without a zone is UTC."""
     odd = (np.int64(0), np.int64(ODD))
     if end - at < 19 or byte(text, at + 4) != 45 or byte(text, at + 7) != 45:
@@ -230,39 +183,39 @@ def moment(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     )
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64}, {I64}, {U64}[::1])")
-def word(text: NDArray[np.uint8], at: Any, end: Any, kind: Any, words: NDArray[np.uint64]) -> Any:
+@inner(numbers(5))
+def word(text: int, at: Any, end: Any, kind: Any, tables: int) -> Any:
     """Place of a unit or flag among the known ones, without case; -1 where it is none of them."""
     state = _OFFSET
     for i in range(at, end):
         c = byte(text, i)
         state = (state ^ np.uint64(c + 32 if 65 <= c <= 90 else c)) * _PRIME
     state = (state ^ np.uint64(kind)) * _PRIME
-    low, high = np.int64(0), np.int64(len(words))
+    words, count = get(tables, WORDS), get(tables, HOW_MANY)
+    low, high = np.int64(0), count
     while low < high:
         middle = (low + high) // 2
-        if words[middle] < state:
+        if np.uint64(get(words, middle)) < state:
             low = middle + 1
         else:
             high = middle
-    return low if low < len(words) and words[low] == state else np.int64(-1)
+    return low if low < count and np.uint64(get(words, low)) == state else np.int64(-1)
 
 
-@inner(f"Tuple(({F64}, {I64}))({TEXT_TYPE}, {I64}[:, ::1], {I64}, {I64}, {I64}, {TABLES_TYPE})")
+@inner(numbers(5, "Tuple((float64, int64))"))
 def cell(
-    text: NDArray[np.uint8], rows: NDArray[np.int64], i: Any, slot: Any, kind: Any, tables: Any
+    text: int, rows: int, slot: Any, kind: Any, tables: int
 ) -> tuple[Any, Any]:
-    """A value in the column's unit and its state; IMPOSSIBLE is one beyond the limits."""
-    _, limits, words, factors, implied = tables
+    """A value of a row in the column's unit and its state; IMPOSSIBLE is one beyond the limits."""
     column = v.SLOT_COLUMN + 2 * slot
-    at, end = rows[i, column], rows[i, column + 1]
+    at, end = get(rows, column), get(rows, column + 1)
     if kind < 0 or at >= end:
         return np.nan, np.int64(EMPTY)
     if kind == _FLAG:
-        place = word(text, at, end, kind, words)
+        place = word(text, at, end, kind, tables)
         if place < 0:
             return np.nan, np.int64(ODD)
-        return factors[place], np.int64(GOOD)
+        return real(get(tables, FACTORS), place), np.int64(GOOD)
     own = kind == 1 and byte(text, at) == 80
     if own:
         value, state = _duration(text, at, end)
@@ -272,16 +225,17 @@ def cell(
         return np.nan, state
     if kind > 0 and not own:
         unit = v.SLOT_COLUMN + 2 * (4 if slot == 1 and kind == 2 else 3)
-        at, end = rows[i, unit], rows[i, unit + 1]
+        at, end = get(rows, unit), get(rows, unit + 1)
         factor = 1.0
         if at < end:
-            place = word(text, at, end, kind, words)
-            factor = factors[place] if place >= 0 else np.nan
-        elif slot == 0 and rows[i, v.UNIT_COLUMN] > 0:
-            factor = implied[kind, rows[i, v.UNIT_COLUMN]]
+            place = word(text, at, end, kind, tables)
+            factor = real(get(tables, FACTORS), place) if place >= 0 else np.nan
+        elif slot == 0 and get(rows, v.UNIT_COLUMN) > 0:
+            factor = real(get(tables, IMPLIED), kind * IMPLIED_UNITS + get(rows, v.UNIT_COLUMN))
         if np.isnan(factor):
             return np.nan, np.int64(ODD)
         value *= factor
-    code = rows[i, v.CODE_COLUMN]
-    beyond = value < limits[code, slot, 0] or value > limits[code, slot, 1]
+    code = get(rows, v.CODE_COLUMN)
+    limits = get(tables, LIMITS) + 16 * (code * VALUES + slot)
+    beyond = value < real(limits, np.int64(0)) or value > real(limits, np.int64(1))
     return value, np.int64(IMPOSSIBLE if beyond else GOOD)

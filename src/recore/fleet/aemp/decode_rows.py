@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.decode import (
-    F64,
-    I64,
     IMPOSSIBLE,
     TABLES,
-    TABLES_TYPE,
-    TEXT_TYPE,
     VALUES,
+    WHAT,
     cell,
-    compiled,
     moment,
 )
 from recore.fleet.aemp.kernel import EMPTY, GOOD
+from recore.fleet.aemp.memory import address, compiled, get
 
 TOO_MUCH: Final = 2  # of the reasons in `values`
 
@@ -36,9 +33,7 @@ class Decoded(NamedTuple):
 
 
 def decode(text: NDArray[np.uint8], rows: NDArray[np.int64]) -> Decoded:
-    text = text.view()
-    text.flags.writeable = False  # the signature's
-    rows = rows if rows.flags.writeable else rows.copy()  # also the signature's
+    rows = np.ascontiguousarray(rows)
     count = len(rows)
     made = Decoded(
         np.zeros(count, np.int64),
@@ -47,33 +42,32 @@ def decode(text: NDArray[np.uint8], rows: NDArray[np.int64]) -> Decoded:
         np.zeros((count, VALUES), np.int8),
         np.zeros((count, VALUES), np.int8),
     )
-    _decode(text, rows, *made, TABLES)
+    _decode(address(text), address(rows), *made, address(TABLES))
     return made
 
 
-@compiled(
-    f"void({TEXT_TYPE}, {I64}[:, ::1], {I64}[::1], int8[::1], {F64}[:, ::1], int8[:, ::1], int8[:, ::1], {TABLES_TYPE})"
-)
+@compiled("void(int64, int64, int64[::1], int8[::1], float64[:, ::1], int8[:, ::1], int8[:, ::1], int64)")
 def _decode(
-    text: NDArray[np.uint8],
-    rows: NDArray[np.int64],
+    text: int,
+    rows: int,
     ts: NDArray[np.int64],
     timed: NDArray[np.int8],
     values: NDArray[np.float64],
     states: NDArray[np.int8],
     reasons: NDArray[np.int8],
-    tables: Any,
+    tables: int,
 ) -> None:
-    for i in range(len(rows)):
-        at, end = rows[i, v.TIME_COLUMN], rows[i, v.TIME_COLUMN + 1]
+    for i in range(len(ts)):
+        at, end = get(rows, v.TIME_COLUMN), get(rows, v.TIME_COLUMN + 1)
         if at >= end:
             timed[i] = EMPTY
         else:
             ts[i], timed[i] = moment(text, at, end)
-        code = rows[i, v.CODE_COLUMN]
+        code = get(rows, v.CODE_COLUMN)
         for slot in range(VALUES):
-            value, state = cell(text, rows, i, slot, tables[0][code, slot], tables)
+            value, state = cell(text, rows, slot, get(get(tables, WHAT), code * VALUES + slot), tables)
             if state == IMPOSSIBLE:
                 states[i, slot], reasons[i, slot] = GOOD, TOO_MUCH
             else:
                 states[i, slot], values[i, slot] = state, value
+        rows += 8 * v.ROW

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.book import Book
-from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, byte, compiled, inner
+from recore.fleet.aemp.memory import address, addresses, byte, compiled, get, inner, let, numbers
 from recore.fleet.aemp.scan_parts import (
     DATUM,
     DONE,
     EQUIPMENT,
-    KEYS,
-    KINDS,
     LEAF,
     MORE,
+    NAMES,
     ODD,
+    ROOM,
     STEP,
     TIME,
     UNIT,
@@ -31,8 +31,9 @@ from recore.fleet.aemp.scan_parts import (
     find,
     put,
     space,
+    what,
 )
-from recore.fleet.aemp.shapes import SHAPES_TYPE, Shapes, glance, remember
+from recore.fleet.aemp.shapes import Shapes, glance, remember
 
 DEPTH: Final = 32
 # places in the state
@@ -55,8 +56,8 @@ class Scanner:
         self._text, self._state = text, np.zeros(8, np.int64)
         self._state[_NEXT] = 1
         self._stack = np.zeros((DEPTH, 4), np.int64)
-        self._seen = np.zeros(2, np.int64)
-        self._book, self._rows = book, np.empty((STEP + 4096 if book else 0, v.ROW), np.int64)
+        self._seen, self._row = np.zeros(2, np.int64), np.zeros(v.ROW, np.int64)
+        self._book, self._rows = book, np.empty((STEP + ROOM if book else 0, v.ROW), np.int64)
         self._shapes = shapes or Shapes("xml", learns=False)
 
     def skip(self, count: int) -> None:
@@ -65,20 +66,21 @@ class Scanner:
 
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
         """Rows up to the end of an equipment after at least `most` elements; and MORE, DONE or ODD."""
+        text, places = address(self._text), addresses((self._state, self._stack, self._row, self._seen)).tolist()
         pieces, told, status = list[NDArray[np.int64]](), 0, MORE
         while status == MORE and told < most:
             step = min(most - told, STEP)
-            rows = self._rows if self._book else np.empty((step + 4096, v.ROW), np.int64)
+            rows = self._rows if self._book else np.empty((step + ROOM, v.ROW), np.int64)
             status, count = _xml(
-                self._text,
-                self._state,
-                self._stack,
-                rows,
+                text,
+                len(self._text),
+                *places[:2],
+                address(rows),
                 step,
-                KEYS,
-                KINDS,
-                self._seen,
-                self._shapes.arrays,
+                places[2],
+                address(NAMES),
+                places[3],
+                address(shapes := self._shapes.addresses),
             )
             told += count
             self._shapes.learn(self._text)
@@ -91,8 +93,8 @@ class Scanner:
         return not self._state[_HIGH]
 
 
-@inner(f"Tuple(({I64}, {U64}))({TEXT_TYPE}, {I64}, {I64})")
-def _name(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((int64, uint64))"))
+def _name(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """Where a name ends, and the hash of its local part without case."""
     state = np.uint64(14695981039346656037)
     while at < end:
@@ -109,8 +111,8 @@ def _name(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return at, state
 
 
-@inner(f"boolean({TEXT_TYPE}, {I64}, {I64})")
-def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
+@inner(numbers(3, "boolean"))
+def _reference(text: int, at: Any, end: Any) -> Any:
     """Whether & begins one of the references that need no DTD."""
     stop = at + 1
     while stop < end and stop - at < 10 and byte(text, stop) != 59:
@@ -129,15 +131,14 @@ def _reference(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     return False
 
 
-@inner(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64}, boolean, {I64}[::1], {U64}[::1], {I64}[:, ::1])")
+@inner("UniTuple(int64, 2)(int64, int64, int64, boolean, int64, int64)")
 def _attributes(
-    text: NDArray[np.uint8],
+    text: int,
     at: Any,
     end: Any,
     takes: Any,
-    row: NDArray[np.int64],
-    keys: NDArray[np.uint64],
-    kinds: NDArray[np.int64],
+    row: int,
+    names: int,
 ) -> tuple[Any, Any]:
     """Takes times and units into the row; where the tag ends (-1: not plain), and all its bytes' bits."""
     high = np.int64(0)
@@ -171,38 +172,36 @@ def _attributes(
         if at >= end:
             return np.int64(-1), high
         if takes:
-            found = find(key, keys)
+            found = find(key, names)
             if (
                 found >= 0
-                and (kinds[found, 0] == TIME or kinds[found, 0] == UNIT)
-                and not put(text, row, kinds[found, 1], value, at)
+                and (what(found, 0, names) == TIME or what(found, 0, names) == UNIT)
+                and not put(text, row, what(found, 1, names), value, at)
             ):
                 return np.int64(-1), high
         at += 1
 
 
-@compiled(
-    f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {I64}[:, ::1], {I64}, {U64}[::1], {I64}[:, ::1], "
-    f"{I64}[::1], {SHAPES_TYPE})"
-)
+@compiled(numbers(10, "UniTuple(int64, 2)"))
 def _xml(
-    text: NDArray[np.uint8],
-    state: NDArray[np.int64],
-    stack: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    most: int,
-    keys: NDArray[np.uint64],
-    kinds: NDArray[np.int64],
-    seen: NDArray[np.int64],
-    shapes: Any,
+    text: int,
+    end: Any,
+    state: int,
+    stack: int,
+    rows: int,
+    most: Any,
+    row: int,
+    names: int,
+    seen: int,
+    shapes: int,
 ) -> tuple[int, Any]:
-    at: Any = state[_AT]
-    depth: Any = state[_LEVEL]
-    end, count = np.int64(len(text)), np.int64(0)
-    following, equipment = state[_NEXT], state[_EQ]
-    row = np.zeros(v.ROW, np.int64)
+    at: Any = get(state, _AT)
+    depth: Any = get(state, _LEVEL)
+    count = np.int64(0)
+    following, equipment = get(state, _NEXT), get(state, _EQ)
+    clear(row)
     datum, leaf, unit, opened, high = np.int64(-1), np.int64(-2), np.int64(0), np.int64(0), np.int64(0)
-    seen_root, row_depth = state[_ROOT], np.int64(0)
+    seen_root, row_depth = get(state, _ROOT), np.int64(0)
     unknown = np.int64(-1)  # where an element begins that no shape fits
     while True:
         # characters up to the next tag
@@ -216,16 +215,16 @@ def _xml(
                 return ODD, count
             at += 1
         if at >= end:
-            state[_HIGH] |= np.int64(high >> 7)
+            let(state, _HIGH, get(state, _HIGH) | np.int64(high >> 7))
             return (DONE if depth == 0 and seen_root else ODD), count
         tag = at
         if equipment > 0 and datum == -1 and leaf == -2 and depth < DEPTH - 8:
             stop, _ = glance(text, at, end, np.int64(38), row, seen, shapes)
             if stop >= 0:
-                row[v.EQUIPMENT_COLUMN] = equipment
+                let(row, v.EQUIPMENT_COLUMN, equipment)
                 count = emit(rows, count, row)
                 at = stop
-                if count >= len(rows) - 1:
+                if count >= most + ROOM - 1:
                     return ODD, count
                 continue
             unknown = tag
@@ -239,21 +238,21 @@ def _xml(
             if depth == 0:
                 return ODD, count
             depth -= 1
-            if at - start != stack[depth, 1] - stack[depth, 0]:
+            if at - start != get(stack, depth * 4 + 1) - get(stack, depth * 4):
                 return ODD, count
             for i in range(at - start):
-                if byte(text, start + i) != text[stack[depth, 0] + i]:
+                if byte(text, start + i) != byte(text, get(stack, depth * 4) + i):
                     return ODD, count
             at = space(text, at, end)
             if at >= end or byte(text, at) != 62:
                 return ODD, count
             at += 1
-            kind, number = stack[depth, 2], stack[depth, 3]
+            kind, number = get(stack, depth * 4 + 2), get(stack, depth * 4 + 3)
             if leaf != -2:
                 if not put(text, row, leaf, opened, tag):
                     return ODD, count
                 if unit:
-                    row[v.UNIT_COLUMN] = unit
+                    let(row, v.UNIT_COLUMN, unit)
                 leaf = np.int64(-2)
             elif kind == DATUM and datum == number and depth + 1 == row_depth:
                 count = emit(rows, count, row)
@@ -267,7 +266,7 @@ def _xml(
                     break
             if datum == -1 and equipment == 0 and count >= most:
                 break
-            if count >= len(rows) - 1:
+            if count >= most + ROOM - 1:
                 return ODD, count  # one equipment with thousands of values: let expat read it
             continue
         if c == 63:  # an instruction
@@ -293,11 +292,14 @@ def _xml(
         at, key = _name(text, start, end)
         if at == start or leaf != -2 or depth >= DEPTH or (depth == 0 and seen_root):
             return ODD, count
-        found = find(key, keys)
+        found = find(key, names)
         kind, number, implied = np.int64(0), np.int64(0), np.int64(0)
         if found >= 0:
-            kind, number, implied = kinds[found, 0], kinds[found, 1], kinds[found, 2]
-        stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = start, at, kind, number
+            kind, number, implied = what(found, 0, names), what(found, 1, names), what(found, 2, names)
+        let(stack, depth * 4 + 0, start)
+        let(stack, depth * 4 + 1, at)
+        let(stack, depth * 4 + 2, kind)
+        let(stack, depth * 4 + 3, number)
         depth += 1
         is_leaf = datum != -1 and (kind >= LEAF)
         takes = False
@@ -305,20 +307,21 @@ def _xml(
             if depth == 1:
                 seen_root = np.int64(1)
                 clear(row)
-                row[v.CODE_COLUMN] = v.DOCUMENT
+                let(row, v.CODE_COLUMN, v.DOCUMENT)
                 takes = True
             if kind == EQUIPMENT:
                 equipment = following
                 following += 1
             elif kind == DATUM and datum == -1 and depth > 1:
                 clear(row)
-                row[v.EQUIPMENT_COLUMN], row[v.CODE_COLUMN] = equipment, number
+                let(row, v.EQUIPMENT_COLUMN, equipment)
+                let(row, v.CODE_COLUMN, number)
                 datum, row_depth, takes = number, np.int64(depth), True
-        at, bits = _attributes(text, at, end, takes, row, keys, kinds)
+        at, bits = _attributes(text, at, end, takes, row, names)
         if at < 0:
             return ODD, count
         high |= bits
-        if depth == 1 and takes and row[v.CODE_COLUMN] == v.DOCUMENT:
+        if depth == 1 and takes and get(row, v.CODE_COLUMN) == v.DOCUMENT:
             count = emit(rows, count, row)
             if kind == DATUM:
                 return ODD, count  # a document of one bare element
@@ -335,12 +338,10 @@ def _xml(
         elif is_leaf:
             leaf, unit, opened = number, implied, at + 1
         at += 1
-    state[_AT], state[_NEXT], state[_EQ], state[_LEVEL], state[_ROOT] = (
-        at,
-        following,
-        equipment,
-        depth,
-        seen_root,
-    )
-    state[_HIGH] |= np.int64(high >> 7)
+    let(state, _AT, at)
+    let(state, _NEXT, following)
+    let(state, _EQ, equipment)
+    let(state, _LEVEL, depth)
+    let(state, _ROOT, seen_root)
+    let(state, _HIGH, get(state, _HIGH) | np.int64(high >> 7))
     return MORE, count

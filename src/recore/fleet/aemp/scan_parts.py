@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, byte, hashed, inner
+from recore.fleet.aemp.decode import hashed
+from recore.fleet.aemp.memory import addresses, byte, get, inner, let, numbers
 
 MORE, DONE, ODD = 0, 1, 2
 TEXT: Final = 4096
+ROOM: Final = 4096  # rows of one equipment at most, about
 STEP: Final = 4096  # rows that are made before they are looked at: they stay in the cache
 EQUIPMENT, DATUM, LEAF, TIME, UNIT = 1, 2, 3, 4, 5
 
@@ -32,47 +34,58 @@ def _names() -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
 
 
 KEYS, KINDS = _names()
+NAMES: Final = np.append(addresses((KEYS, KINDS)), len(KEYS))
 
 
-@inner(f"{I64}({U64}, {U64}[::1])")
-def find(key: Any, keys: NDArray[np.uint64]) -> int:
-    low, high = 0, len(keys)
+@inner("int64(uint64, int64)")
+def find(key: Any, names: int) -> Any:
+    """Place of a name among those of the vocabulary; -1 where it is none."""
+    keys, count = get(names, 0), get(names, 2)
+    low, high = np.int64(0), count
     while low < high:
         middle = (low + high) // 2
-        if keys[middle] < key:
+        if np.uint64(get(keys, middle)) < key:
             low = middle + 1
         else:
             high = middle
-    return low if low < len(keys) and keys[low] == key else -1
+    return low if low < count and np.uint64(get(keys, low)) == key else np.int64(-1)
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64})")
-def space(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
-    while at < end and (byte(text, at) == 32 or byte(text, at) == 10 or byte(text, at) == 13 or byte(text, at) == 9):
+@inner(numbers(3))
+def what(found: Any, column: Any, names: int) -> Any:
+    """What a name is (column 0), its code or slot (1), the unit that it implies (2)."""
+    return get(get(names, 1), 3 * found + column)
+
+
+@inner(numbers(3))
+def space(text: int, at: Any, end: Any) -> Any:
+    while at < end:
+        c = byte(text, at)
+        if c != 32 and c != 10 and c != 13 and c != 9:
+            break
         at += 1
     return at
 
 
-# assignments of whole rows are small functions: spelt out where they are used they take seconds to compile
-@inner(f"void({I64}[::1])")
-def clear(row: NDArray[np.int64]) -> None:
+@inner(numbers(1, "void"))
+def clear(row: int) -> None:
     for i in range(v.ROW):
-        row[i] = 0
+        let(row, i, 0)
 
 
-@inner(f"{I64}({I64}[:, ::1], {I64}, {I64}[::1])")
-def emit(rows: NDArray[np.int64], count: Any, row: NDArray[np.int64]) -> Any:
+@inner(numbers(3))
+def emit(rows: int, count: Any, row: int) -> Any:
     for i in range(v.ROW):
-        rows[count, i] = row[i]
+        let(rows, count * v.ROW + i, get(row, i))
     return count + 1
 
 
-@inner(f"boolean({TEXT_TYPE}, {I64}[::1], {I64}, {I64}, {I64})")
-def put(text: NDArray[np.uint8], row: NDArray[np.int64], place: Any, start: Any, stop: Any) -> Any:
+@inner(numbers(5, "boolean"))
+def put(text: int, row: int, place: Any, start: Any, stop: Any) -> Any:
     while start < stop and byte(text, start) <= 32:
         start += 1
     while stop > start and byte(text, stop - 1) <= 32:
         stop -= 1
-    row[v.TIME_COLUMN + 2 * (place + 1)] = start
-    row[v.TIME_COLUMN + 2 * (place + 1) + 1] = stop
+    let(row, v.TIME_COLUMN + 2 * (place + 1), start)
+    let(row, v.TIME_COLUMN + 2 * (place + 1) + 1, stop)
     return stop - start <= TEXT

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.decode import I64, TEXT_TYPE, byte, hashed, inner, load
+from recore.fleet.aemp.decode import hashed
+from recore.fleet.aemp.memory import addresses, byte, get, inner, let, load, numbers
 
 HEAD: Final = 16  # bytes by which an element is looked up
 BUCKETS: Final = 1024
@@ -31,14 +32,13 @@ _SKIPPED: Final = -2  # a place: the value is nobody's
 _MIX: Final = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio (Knuth, multiplicative hashing)
 _WORD: Final = 2**64 - 1
 _SCALAR, _END = 0, -1  # ends of a value: of a JSON number or word; none, the element is over
-# table, shapes, segments, literals, samples (from, to, row), how many there are
-SHAPES_TYPE: Final = (
-    f"Tuple(({I64}[::1], {I64}[:, ::1], {I64}[:, ::1], Array(uint8, 1, 'C'), {I64}[:, ::1], {I64}[::1]))"
-)
+# places among the addresses
+TABLE, SHAPES, SEGMENTS, LITERALS, TAKEN, COUNTS, ROOM = 0, 1, 2, 3, 4, 5, 6
+_SHAPE, _SEGMENT, _SAMPLE = 6, 4, 2 + v.ROW  # columns
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64})")
-def scalar(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
+@inner(numbers(3))
+def scalar(text: int, at: Any, end: Any) -> Any:
     """Where a number, true, false or null of JSON ends; -1 where it is none."""
     c = byte(text, at)
     word = np.int64(4 if c == 116 or c == 110 else 5 if c == 102 else 0)
@@ -77,8 +77,8 @@ def scalar(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
     return at
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64}, Array(uint8, 1, 'C'), {I64}, {I64})")
-def _markup(text: NDArray[np.uint8], at: Any, end: Any, literals: NDArray[np.uint8], a: Any, b: Any) -> Any:
+@inner(numbers(6))
+def _markup(text: int, at: Any, end: Any, literals: int, a: Any, b: Any) -> Any:
     """Where the markup ends in the text; -1 where there is another."""
     while a + 8 <= b:
         if at + 8 > end or load(text, at) != load(literals, a):
@@ -95,10 +95,10 @@ def _markup(text: NDArray[np.uint8], at: Any, end: Any, literals: NDArray[np.uin
     return at
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64}, {I64}, {I64}[::1])")
-def _again(text: NDArray[np.uint8], at: Any, end: Any, stop: Any, seen: NDArray[np.int64]) -> Any:
+@inner(numbers(5))
+def _again(text: int, at: Any, end: Any, stop: Any, seen: int) -> Any:
     """Length of the time that was seen last where the same stands here, else 0."""
-    before, length = seen[0], seen[1]
+    before, length = get(seen, 0), get(seen, 1)
     if length < 16 or length > 32 or at + length >= end or byte(text, at + length) != stop:
         return np.int64(0)
     same = load(text, at) == load(text, before) and load(text, at + 8) == load(text, before + 8)
@@ -107,37 +107,27 @@ def _again(text: NDArray[np.uint8], at: Any, end: Any, stop: Any, seen: NDArray[
     return length if same and load(text, at + length - 8) == load(text, before + length - 8) else np.int64(0)
 
 
-@inner(f"{I64}({TEXT_TYPE}, {I64}, {I64}, {I64}, {I64}, {I64}[::1], {I64}[::1], {SHAPES_TYPE})")
-def _fits(
-    text: NDArray[np.uint8],
-    at: Any,
-    end: Any,
-    shape: Any,
-    escape: Any,
-    row: NDArray[np.int64],
-    seen: NDArray[np.int64],
-    shapes: Any,
-) -> Any:
+@inner(numbers(8))
+def _fits(text: int, at: Any, end: Any, shape: Any, escape: Any, row: int, seen: int, shapes: int) -> Any:
     """Where the element ends that has this shape, its values in the row; -1 where it has not."""
-    _, known, segments, literals, _, _ = shapes
-    for i in range(known[shape, FIRST], known[shape, LAST]):
-        at = _markup(text, at, end, literals, segments[i, 0], segments[i, 1])
-        if at < 0:
-            return np.int64(-1)
-        if i == known[shape, FIRST]:
-            for j in range(v.ROW):
-                row[j] = 0
-        place, stop = segments[i, 2], segments[i, 3]
+    literals = get(shapes, LITERALS)
+    i, last = get(shape, FIRST), get(shape, LAST)
+    segment = get(shapes, SEGMENTS) + 8 * _SEGMENT * i
+    at = _markup(text, at, end, literals, get(segment, 0), get(segment, 1))
+    if at < 0:
+        return np.int64(-1)
+    for j in range(v.ROW):
+        let(row, j, 0)
+    while True:
+        place, stop = get(segment, 2), get(segment, 3)
         if stop == _END:
             break
         start = at
-        if place == -1:
-            length = _again(text, at, end, stop, seen)
-            if length:
-                row[v.TIME_COLUMN], row[v.TIME_COLUMN + 1] = seen[0], seen[0] + length
-                at += length
-                continue
-        if stop == _SCALAR:
+        length = _again(text, at, end, stop, seen) if place == -1 else np.int64(0)
+        if length:
+            at += length
+            start = get(seen, 0)
+        elif stop == _SCALAR:
             if at >= end or byte(text, at) == 110:  # null is no value
                 return np.int64(-1)
             at = scalar(text, at, end)
@@ -149,54 +139,60 @@ def _fits(
                 if c < 32 or c >= 128 or c == escape or (c == 60 and escape == 38):
                     return np.int64(-1)
                 at += 1
-            if at >= end or at - start > VALUE or (at > start and (byte(text, start) == 32 or byte(text, at - 1) == 32)):
+            if at >= end or at - start > VALUE:
+                return np.int64(-1)
+            if at > start and (byte(text, start) == 32 or byte(text, at - 1) == 32):
                 return np.int64(-1)
         if place > _SKIPPED:
-            row[v.TIME_COLUMN + 2 * (place + 1)] = start
-            row[v.TIME_COLUMN + 2 * (place + 1) + 1] = at
-            if place == -1:
-                seen[0], seen[1] = start, at - start
-    row[v.CODE_COLUMN], row[v.UNIT_COLUMN] = known[shape, CODE], known[shape, UNIT]
+            column = v.TIME_COLUMN + 2 * (place + 1)
+            let(row, column, start)
+            let(row, column + 1, start + length if length else at)
+            if place == -1 and not length:
+                let(seen, 0, start)
+                let(seen, 1, at - start)
+        i += 1
+        segment += 8 * _SEGMENT
+        if i >= last:
+            return np.int64(-1)
+        at = _markup(text, at, end, literals, get(segment, 0), get(segment, 1))
+        if at < 0:
+            return np.int64(-1)
+    let(row, v.CODE_COLUMN, get(shape, CODE))
+    let(row, v.UNIT_COLUMN, get(shape, UNIT))
     return at
 
 
-@inner(f"{I64}(uint64, uint64)")
+@inner("int64(uint64, uint64)")
 def _bucket(first: Any, second: Any) -> Any:
     return np.int64(((first ^ (second * np.uint64(_MIX))) * np.uint64(_MIX)) >> np.uint64(54))
 
 
-@inner(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64}, {I64}, {I64}[::1], {I64}[::1], {SHAPES_TYPE})")
-def glance(
-    text: NDArray[np.uint8],
-    at: Any,
-    end: Any,
-    escape: Any,
-    row: NDArray[np.int64],
-    seen: NDArray[np.int64],
-    shapes: Any,
-) -> tuple[Any, Any]:
-    """Where an element of a known shape ends, and which; -1 where it must be scanned."""
+@inner(numbers(7, "UniTuple(int64, 2)"))
+def glance(text: int, at: Any, end: Any, escape: Any, row: int, seen: int, shapes: int) -> tuple[Any, Any]:
+    """Where an element of a known shape ends, and the hash of its name; -1 where it must be scanned."""
     if at + HEAD > end:
-        return np.int64(-1), np.int64(-1)
-    shape = shapes[0][_bucket(load(text, at), load(text, at + 8))]
-    while shape >= 0:
+        return np.int64(-1), np.int64(0)
+    number = get(get(shapes, TABLE), _bucket(load(text, at), load(text, at + 8)))
+    while number >= 0:
+        shape = get(shapes, SHAPES) + 8 * _SHAPE * number
         stop = _fits(text, at, end, shape, escape, row, seen, shapes)
         if stop >= 0:
-            return stop, shape
-        shape = shapes[1][shape, NEXT]
-    return np.int64(-1), np.int64(-1)
+            return stop, get(shape, KEY)
+        number = get(shape, NEXT)
+    return np.int64(-1), np.int64(0)
 
 
-@inner(f"void({I64}, {I64}, {I64}[::1], {SHAPES_TYPE})")
-def remember(start: Any, stop: Any, row: NDArray[np.int64], shapes: Any) -> None:
+@inner(numbers(4, "void"))
+def remember(start: Any, stop: Any, row: int, shapes: int) -> None:
     """Keep an element that was scanned in full as a sample."""
-    samples, counts = shapes[4], shapes[5]
-    if counts[0] < len(samples) and stop - start <= LONGEST:
-        at = counts[0]
-        samples[at, 0], samples[at, 1] = start, stop
+    count = get(get(shapes, COUNTS), 0)
+    if count < get(shapes, ROOM) and stop - start <= LONGEST:
+        sample = get(shapes, TAKEN) + 8 * _SAMPLE * count
+        let(sample, 0, start)
+        let(sample, 1, stop)
         for i in range(v.ROW):
-            samples[at, 2 + i] = row[i]
-        counts[0] += 1
+            let(sample, 2 + i, get(row, i))
+        let(get(shapes, COUNTS), 0, count + 1)
 
 
 class Shapes:
@@ -219,8 +215,9 @@ class Shapes:
         self._counts = np.zeros(1, np.int64)
 
     @property
-    def arrays(self) -> tuple[Any, ...]:
-        return self._table, self._shapes, self._segments, self._literals, self._samples, self._counts
+    def addresses(self) -> NDArray[np.int64]:
+        arrays = (self._table, self._shapes, self._segments, self._literals, self._samples, self._counts)
+        return np.append(addresses(arrays), len(self._samples))
 
     def learn(self, text: NDArray[np.uint8]) -> None:
         """Make shapes of what the scanner had to scan in full since the last time; less often where that is idle."""
