@@ -263,7 +263,7 @@ def test_nobodys_equipment_is_told_though_it_was_taken_for_somebodys(tmp_path: P
 
 def test_a_byte_order_mark_is_no_reason_to_be_slow() -> None:
     for kind in ("xml", "json"):
-        data = b"\xef\xbb\xbf" + document(kind, equipments(kind)[:3])  # type: ignore[arg-type]
+        data = b"\xef\xbb\xbf" + document(kind, equipments(kind)[:3])
         one, other, plain = by_both([data])
         assert plain == 1
         assert_same(one, other)
@@ -276,7 +276,11 @@ def test_threads_give_the_same_and_leave_odd_files_to_others(
     for number in range(6):
         data = document("xml", whole[number::3] if number % 2 else whole[: 20 + number])
         if number in (2, 3):
-            data = data.replace(b"<Fleet", b"<!DOCTYPE Fleet><Fleet") if number == 3 else data[:-8] + b"</Fleet >"
+            data = (
+                data.replace(b"<Fleet", b"<!DOCTYPE Fleet><Fleet")
+                if number == 3
+                else data[:-8] + b"</Fleet >"
+            )
         (tmp_path / f"{number}.xml").write_bytes(data)
     paths = read.files([tmp_path])
     monkeypatch.setattr(spread, "TASK", 1)

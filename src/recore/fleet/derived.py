@@ -251,7 +251,9 @@ class Derived:
             if fill and here:
                 settings = ", ".join(f"{quoted(c)} = coalesce(t.{quoted(c)}, s.{quoted(c)})" for c in here)
                 gains = " OR ".join(f"(t.{quoted(c)} IS NULL AND s.{quoted(c)} IS NOT NULL)" for c in here)
-                session.run(f"UPDATE {target} AS t SET {settings} FROM stage AS s WHERE {match} AND ({gains})")
+                session.run(
+                    f"UPDATE {target} AS t SET {settings} FROM stage AS s WHERE {match} AND ({gains})"
+                )
             return Merged(new, *found)
 
     def query(
@@ -337,7 +339,9 @@ def _differences(
     pairs = ", ".join(f"t.{quoted(c)}, s.{quoted(c)}" for c in numbers)
     any_of = " OR ".join(tests)
     first = []
-    for row in session.rows(f"SELECT {keys}, {pairs} FROM {both} WHERE {any_of} ORDER BY {keys} LIMIT {told}"):
+    for row in session.rows(
+        f"SELECT {keys}, {pairs} FROM {both} WHERE {any_of} ORDER BY {keys} LIMIT {told}"
+    ):
         key, values = row[: len(shape.key)], row[len(shape.key) :]
         for column, kept, other in zip(numbers, values[::2], values[1::2], strict=True):
             if None not in (kept, other) and abs(kept - other) > same * max(abs(kept), abs(other)):

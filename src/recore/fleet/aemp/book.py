@@ -8,7 +8,7 @@ document: they are kept once, under a number.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,9 @@ class Book:
         """The texts of a key as the document had them."""
         at = int(self.keys[key, AT])
         ends = at + np.cumsum(self.keys[key, LENGTHS : LENGTHS + v.SLOTS])
-        return [self.arena[a:b].tobytes() for a, b in zip([at, *ends[:-1].tolist()], ends.tolist(), strict=True)]
+        return [
+            self.arena[a:b].tobytes() for a, b in zip([at, *ends[:-1].tolist()], ends.tolist(), strict=True)
+        ]
 
     def turn(self) -> None:
         """Make ready for the next piece: forget its records, make room for more texts where it gets scarce."""
@@ -105,4 +107,3 @@ class Book:
                 while self._slots[place] >= 0:
                     place = (place + 1) & mask
                 self._slots[place] = key
-

@@ -115,7 +115,9 @@ def _duration(text: int, at: Any, end: Any) -> tuple[Any, Any]:
         here = np.int64(0 if c == 68 else 1 if c == 72 else 2 if c == 77 else 3 if c == 83 else -1)
         if here <= place or not digits or timed != (here > 0):
             return np.nan, np.int64(ODD)
-        total += number * 24.0 if here == 0 else number / (1.0 if here == 1 else 60.0 if here == 2 else 3600.0)
+        total += (
+            number * 24.0 if here == 0 else number / (1.0 if here == 1 else 60.0 if here == 2 else 3600.0)
+        )
         place, digits, number = here, np.int64(0), np.int64(0)
     if digits or place < 0:
         return np.nan, np.int64(ODD)
@@ -128,7 +130,11 @@ def moment(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     odd = (np.int64(0), np.int64(ODD))
     if end - at < 19 or byte(text, at + 4) != 45 or byte(text, at + 7) != 45:
         return odd
-    if (byte(text, at + 10) != 84 and byte(text, at + 10) != 32) or byte(text, at + 13) != 58 or byte(text, at + 16) != 58:
+    if (
+        (byte(text, at + 10) != 84 and byte(text, at + 10) != 32)
+        or byte(text, at + 13) != 58
+        or byte(text, at + 16) != 58
+    ):
         return odd
     century, year2 = _two(text, at), _two(text, at + 2)
     month, day = _two(text, at + 5), _two(text, at + 8)
@@ -203,9 +209,7 @@ def word(text: int, at: Any, end: Any, kind: Any, tables: int) -> Any:
 
 
 @inner(numbers(5, "Tuple((float64, int64))"))
-def cell(
-    text: int, rows: int, slot: Any, kind: Any, tables: int
-) -> tuple[Any, Any]:
+def cell(text: int, rows: int, slot: Any, kind: Any, tables: int) -> tuple[Any, Any]:
     """A value of a row in the column's unit and its state; IMPOSSIBLE is one beyond the limits."""
     column = v.SLOT_COLUMN + 2 * slot
     at, end = get(rows, column), get(rows, column + 1)

@@ -13,30 +13,25 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 F = TypeVar("F")
+_njit: Any = numba.njit
+_HOW: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def compiled(signature: str) -> Callable[[F], F]:
     """Compile for one signature, when the module is imported, and keep the machine code for the next time."""
-    made: Any = numba.njit(signature, cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+    made: Any = _njit(signature, **_HOW)
     return made  # type: ignore[no-any-return]
 
 
 def inner(signature: str) -> Callable[[F], F]:
     """The same for a function that only compiled ones call."""
-    made: Any = numba.njit(
-        signature,
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        no_cfunc_wrapper=True,
-        no_cpython_wrapper=True,
-    )
+    made: Any = _njit(signature, **_HOW, no_cpython_wrapper=True)
     return made  # type: ignore[no-any-return]
 
 
@@ -54,6 +49,10 @@ def address(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
+def _inline(function: Any) -> Any:
+    return intrinsic(function)
+
+
 def _place(builder: Any, kind: Any, base: Any, at: Any) -> Any:
     return builder.gep(builder.inttoptr(base, kind.as_pointer()), [at])
 
@@ -61,7 +60,7 @@ def _place(builder: Any, kind: Any, base: Any, at: Any) -> Any:
 _BYTE, _WORD, _REAL = ir.IntType(8), ir.IntType(64), ir.DoubleType()
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def byte(typing: Any, base: Any, at: Any) -> Any:
     """The byte at a place."""
 
@@ -71,7 +70,7 @@ def byte(typing: Any, base: Any, at: Any) -> Any:
     return types.int64(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def let_byte(typing: Any, base: Any, at: Any, value: Any) -> Any:
     """Set the byte at a place."""
 
@@ -82,7 +81,7 @@ def let_byte(typing: Any, base: Any, at: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def load(typing: Any, base: Any, at: Any) -> Any:
     """Eight bytes from a place on as one number."""
 
@@ -93,7 +92,7 @@ def load(typing: Any, base: Any, at: Any) -> Any:
     return types.uint64(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def get(typing: Any, base: Any, at: Any) -> Any:
     """A whole number out of many."""
 
@@ -103,7 +102,7 @@ def get(typing: Any, base: Any, at: Any) -> Any:
     return types.int64(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def let(typing: Any, base: Any, at: Any, value: Any) -> Any:
     """Set one of many whole numbers."""
 
@@ -114,7 +113,7 @@ def let(typing: Any, base: Any, at: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def real(typing: Any, base: Any, at: Any) -> Any:
     """A floating-point number out of many."""
 
@@ -124,7 +123,7 @@ def real(typing: Any, base: Any, at: Any) -> Any:
     return types.float64(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_inline
 def let_real(typing: Any, base: Any, at: Any, value: Any) -> Any:
     """Set one of many floating-point numbers."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,19 @@ from recore.fleet.aemp import book, kernel, read
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.identity import Machine, from_path
 from recore.fleet.aemp.identity import machine as identified
+from recore.fleet.aemp.records import Owners, Records, events_of
 from recore.fleet.aemp.shred import Shred
-from recore.fleet.aemp.tables import Events, Normalised, Part, Saying, Taken, differing, first_told, iso, joined
+from recore.fleet.aemp.tables import (
+    Events,
+    Normalised,
+    Part,
+    Saying,
+    Taken,
+    differing,
+    first_told,
+    iso,
+    joined,
+)
 from recore.fleet.aemp.values import REASONS, cells, micros, moments, times
 
 if TYPE_CHECKING:
@@ -38,6 +49,11 @@ _EVENT = np.zeros(v.ELEMENTS[-1].code + 1, bool)
 _EVENT[[element.code for element in v.ELEMENTS if element.event]] = True
 
 
+Texts = tuple[
+    str, bytes, bytes, bytes, bytes
+]  # kind of document, PIN, make, model, serial number as it has them
+
+
 class Normaliser:
     """Takes the shreds of many documents.
 
@@ -52,7 +68,7 @@ class Normaliser:
         self._fast, self._rows = fast, 0
         self._scanners = read.Scanners(micros(EARLIEST), self._latest)
         self._numbers: dict[str, int] = {}
-        self._headers: dict[tuple[bytes | str, ...], int] = {}
+        self._headers: dict[Texts, int] = {}
         self._sayings: dict[Saying, int] = {}
         self.taken = Taken()
 
@@ -143,8 +159,8 @@ class Normaliser:
         if shred.book is not None:
             of_book = shred.book.records[: shred.book.told]
             numbers = shred.book.keys[:, book.VERDICT].astype(np.int32)
-            records.append(_records_of(shred.book, numbers))
-            events.append(_events_of(shred.book, numbers))
+            records.append(Records.of(shred.book, numbers))
+            events.append(events_of(shred.book, numbers))
             owners.add(of_book[:, 0], records[-1].machine)
         self.taken.seen.append(owners.seen())
         self._put(records, events, where)
@@ -185,7 +201,7 @@ class Normaliser:
         # records of this shred: machine and moment within one equipment
         of = np.flatnonzero(_MEASURED[codes])
         if not len(of):
-            return Records(*(np.empty(0, kind) for kind in (np.int64, np.int32, np.int64)), {})
+            return Records(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), {})
         equipment = shred.rows[picked[of], v.EQUIPMENT_COLUMN]
         moments = ts[of]
         if not _sorted(equipment, moments):
@@ -234,7 +250,7 @@ class Normaliser:
     def _owners(self, shred: Shred, whole: Machine) -> tuple[Owners, Machine]:
         rows, text, kept = shred.rows, shred.text, shred.book
         s = v.SLOT_COLUMN
-        found = [
+        found: list[tuple[int, Texts, int]] = [
             (equipment, (shred.raw, text[g:h], text[a:b], text[c:d], text[e:f]), -1)
             for equipment, a, b, c, d, e, f, g, h in rows[rows[:, v.CODE_COLUMN] == v.HEADER][
                 :, [0, *range(s, s + 8)]
@@ -245,7 +261,7 @@ class Normaliser:
                 texts = kept.texts(key)
                 if (code := int(kept.keys[key, book.CODE])) == v.HEADER:
                     since = int(kept.keys[key, book.SINCE])
-                    found.append((since, (shred.raw, texts[3], *texts[:3]), key))
+                    found.append((since, (shred.raw, texts[3], texts[0], texts[1], texts[2]), key))
                 else:
                     saying = self._saying(code, [shred.decoded(part) for part in texts])
                     kept.keys[key, book.VERDICT] = saying
@@ -389,69 +405,6 @@ class Normaliser:
         self._numbers, self._headers, self._sayings = {}, {}, {}
         self._scanners = read.Scanners(micros(EARLIEST), self._latest)
         return joined([taken]).finish()
-
-
-class Records(NamedTuple):
-    """Records of one piece: the equipment each came with, its machine, its time, its values."""
-
-    equipment: NDArray[np.int64]
-    machine: NDArray[np.int32]
-    ts: NDArray[np.int64]
-    columns: dict[str, NDArray[np.float64]]
-
-
-class Owners:
-    """Whose the equipments of one piece are."""
-
-    def __init__(self) -> None:
-        self._equipment: list[NDArray[np.int64]] = []
-        self._number: list[NDArray[np.int32]] = []
-        self._headers: dict[int, int] = {}
-        self._whole = -1
-
-    def put(self, equipment: int, number: int) -> None:
-        self._headers[equipment] = number
-        if number >= 0:
-            self.add(np.array([equipment]), np.array([number], np.int32))
-
-    def add(self, equipment: NDArray[np.int64], number: NDArray[np.int32]) -> None:
-        self._equipment.append(equipment)
-        self._number.append(number)
-
-    def whole(self, number: int) -> None:
-        """Whose is what stands outside of all equipments."""
-        self._whole = number
-
-    def of(self, equipment: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Number of the machine of each equipment, -1 for none."""
-        if not len(equipment):
-            return np.empty(0, np.int32)
-        known = np.array([*sorted(self._headers.items()), (np.iinfo(np.int64).max, -1)], np.int64)
-        place = np.searchsorted(known[:, 0], equipment)
-        numbers = np.where(known[place, 0] == equipment, known[place, 1], -1).astype(np.int32)
-        numbers[equipment == 0] = self._whole
-        return numbers
-
-    def seen(self) -> NDArray[np.int32]:
-        """Numbers of machines as they came."""
-        equipment = np.concatenate([np.empty(0, np.int64), *self._equipment])
-        number = np.concatenate([np.empty(0, np.int32), *self._number])
-        whole = [self._whole] if self._whole >= 0 else []
-        order = np.argsort(equipment, kind="stable")
-        return np.concatenate([number[order], np.array(whole, np.int32)])
-
-
-def _records_of(kept: book.Book, numbers: NDArray[np.int32]) -> Records:
-    told = kept.told
-    records, values = kept.records[:told], kept.values[:, :told]
-    there = ~np.isnan(values).all(axis=1)
-    columns = {name: values[i].copy() for i, name in enumerate(v.COLUMNS) if there[i]}
-    return Records(records[:, 0].copy(), numbers[records[:, 1]], records[:, 2].copy(), columns)
-
-
-def _events_of(kept: book.Book, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
-    events = kept.events[: int(kept.counts[book.EVENTS])]
-    return np.column_stack([events[:, :2], numbers[events[:, 2]], events[:, 4], numbers[events[:, 3]]])
 
 
 def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.bool_]:

@@ -66,21 +66,24 @@ class Scanner:
 
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
         """Rows up to the end of an equipment after at least `most` elements; and MORE, DONE or ODD."""
-        text, places = address(self._text), addresses((self._state, self._stack, self._row, self._seen)).tolist()
+        text = address(self._text)
+        state, stack, row, seen = addresses((self._state, self._stack, self._row, self._seen)).tolist()
         pieces, told, status = list[NDArray[np.int64]](), 0, MORE
         while status == MORE and told < most:
             step = min(most - told, STEP)
             rows = self._rows if self._book else np.empty((step + ROOM, v.ROW), np.int64)
+            shapes = self._shapes.addresses
             status, count = _xml(
                 text,
                 len(self._text),
-                *places[:2],
+                state,
+                stack,
                 address(rows),
                 step,
-                places[2],
+                row,
                 address(NAMES),
-                places[3],
-                address(shapes := self._shapes.addresses),
+                seen,
+                address(shapes),
             )
             told += count
             self._shapes.learn(self._text)

@@ -76,21 +76,25 @@ class JsonScanner:
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
         """Rows up to the end of an equipment after at least `most` elements; and MORE, DONE or ODD."""
         text = address(self._text)
-        places = addresses((self._state, self._stack, self._names, self._row, self._seen)).tolist()
+        arrays = (self._state, self._stack, self._names, self._row, self._seen)
+        state, stack, names, row, seen = addresses(arrays).tolist()
         pieces, told, status = list[NDArray[np.int64]](), 0, MORE
         while status == MORE and told < most:
             step = min(most - told, STEP)
             rows = self._rows if self._book else np.empty((step + ROOM, v.ROW), np.int64)
+            shapes = self._shapes.addresses
             status, count = _json(
                 text,
                 len(self._text),
-                *places[:3],
+                state,
+                stack,
+                names,
                 address(rows),
                 step,
-                places[3],
+                row,
                 address(VOCABULARY),
-                places[4],
-                address(shapes := self._shapes.addresses),
+                seen,
+                address(shapes),
             )
             told += count
             self._shapes.learn(self._text)

@@ -267,7 +267,10 @@ def _made(
     if tokens is None or len(data) < HEAD or len(tokens) > 14 or not data.isascii():
         return None
     places = {
-        place: (row[v.TIME_COLUMN + 2 * (place + 1)] - start, row[v.TIME_COLUMN + 2 * (place + 1) + 1] - start)
+        place: (
+            row[v.TIME_COLUMN + 2 * (place + 1)] - start,
+            row[v.TIME_COLUMN + 2 * (place + 1) + 1] - start,
+        )
         for place in range(-1, v.SLOTS)
         if row[v.TIME_COLUMN + 2 * (place + 1) + 1]
     }

@@ -60,7 +60,7 @@ class Shred:
         if self.raw == "xml" and b"&" in text:
             return unescape(text.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}).strip()
         if self.raw == "json" and b"\\" in text:
-            return str(json.loads(b'"' + text + b'"')).strip()
+            return str(json.loads(f'"{text.decode("utf-8", "replace")}"')).strip()
         return text.decode("utf-8", "replace").strip()
 
 

@@ -66,7 +66,7 @@ class Normalised:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     conflicts: int = 0
     conflict_records: list[dict[str, Any]] = field(default_factory=list)
-    files: Files = Files([], np.empty(0, np.int32))
+    files: Files = field(default_factory=lambda: Files([], np.empty(0, np.int32)))
 
 
 @dataclass
@@ -245,8 +245,8 @@ def joined(pieces: Sequence[Taken]) -> Taken:
         for event in piece.events:
             event.machine, event.saying = machine[event.machine], saying[event.saying]
         for record in (*piece.rejected, *piece.conflict_records):
-            if isinstance(number := record.get("machine"), int):
-                record["machine"] = int(machine[number])
+            if isinstance(who := record.get("machine"), int):
+                record["machine"] = int(machine[who])
         whole.parts += piece.parts
         whole.events += piece.events
         whole.rejected += piece.rejected
