@@ -110,7 +110,7 @@ def _spread(
     with executor(on) as pool:
         inline = isinstance(pool, Inline)
         if fast and not inline:
-            from recore.fleet.aemp import scan, scan_json  # noqa: F401 - compiled once, here
+            from recore.fleet.aemp import book_kernel, scan, scan_json  # noqa: F401 - compiled once, here
         pending: list[Future[Taken]] = (
             [] if inline else [pool.submit(taken, task, now, fast) for task in tasks]
         )
