@@ -21,7 +21,7 @@ from recore.fleet.aemp import kernel, read, spread, values, vocabulary
 from recore.fleet.aemp.identity import from_path
 from recore.fleet.aemp.normalise import Normaliser
 from recore.fleet.aemp.shred import Shred, shreds
-from recore.fleet.aemp.tables import Normalised
+from recore.fleet.aemp.tables import Normalised, joined
 from recore.simulate import aemp
 from recore.simulate.telematics import Fleet, telegrams
 
@@ -461,7 +461,7 @@ UNITS = st.sampled_from(
 def test_values_are_the_same_compiled_and_interpreted(
     word: str, unit: str, value: vocabulary.Value, implied: int
 ) -> None:
-    from recore.fleet.aemp.decode import decode
+    from recore.fleet.aemp.decode_rows import decode
 
     element = next(e for e in vocabulary.ELEMENTS if value in e.values)
     text = (word + unit).encode()
@@ -482,7 +482,7 @@ def test_values_are_the_same_compiled_and_interpreted(
 @settings(deadline=None)  # the first call compiles
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1)), st.integers(-840, 840), st.booleans())
 def test_times_are_read_as_python_reads_them(moment: datetime, shift: int, damaged: bool) -> None:
-    from recore.fleet.aemp.decode import decode
+    from recore.fleet.aemp.decode_rows import decode
 
     zone = timezone(timedelta(minutes=shift))
     word = moment.replace(tzinfo=zone).isoformat().encode()
@@ -557,7 +557,7 @@ def test_files_of_any_kind_in_a_folder(tmp_path: Path, fast: bool) -> None:
     )
     paths = read.files([tmp_path])
     assert len(paths) == len(written) - 2 + 3  # truth and events are no documents
-    found = spread.taken(paths, NOW, fast).finish()
+    found = joined([spread.taken(paths, NOW, fast)]).finish()
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert found.readings.num_rows == truth["readings"] + 3
     assert len(found.rejected) == truth["rejected"] == 8

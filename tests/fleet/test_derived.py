@@ -275,3 +275,40 @@ def test_a_killed_writer_leaves_nothing_and_the_next_one_waits(derived_url: str)
             if process is not None:
                 process.kill()
                 process.communicate()
+
+
+def test_a_merge_tells_of_numbers_that_differ_and_fills_what_is_null(cycles: Derived) -> None:
+    def row(minute: int, **values: Any) -> pa.Table:
+        start = pa.array([DAY + timedelta(minutes=minute)], TIME)
+        return pa.table({"support": pa.array([1], pa.int16()), "start": start, **values})
+
+    cycles.add("cycles", pa.concat_tables([row(0, setting_mpa=[20.0]), row(1, setting_mpa=[30.0])]))
+    came = [
+        row(0, setting_mpa=[20.0 + 1e-9], low_mpa=pa.array([4.0], pa.float32())),
+        row(1, setting_mpa=[31.0], low_mpa=pa.array([None], pa.float32())),
+        row(2, setting_mpa=[40.0], low_mpa=pa.array([None], pa.float32())),
+    ]
+    merged = cycles.merge("cycles", pa.concat_tables(came), same=1e-9, told=5)
+    assert (merged.new, merged.differ) == (1, 1)
+    key = (1, (DAY + timedelta(minutes=1)).replace(tzinfo=None))
+    assert merged.first == [(key, "setting_mpa", 30.0, 31.0)]
+    found = cycles.query("cycles", ["setting_mpa", "low_mpa"], order=["setting_mpa"]).to_pylist()
+    assert [(r["setting_mpa"], r["low_mpa"]) for r in found] == [(20.0, 4.0), (30.0, None), (40.0, None)]
+    again = cycles.merge("cycles", came[1].drop_columns(["low_mpa"]), unique=True)
+    assert again == (0, 0, [])
+    assert cycles.merge("cycles", came[1], same=1e-9) == (0, 1, [])
+
+
+def test_what_is_written_together_is_there_as_a_whole(derived_url: str) -> None:
+    derived = Derived(derived_url)
+    with pytest.raises(KeyError), derived.together():
+        derived.create("cycles", SCHEMA, KEY)
+        assert derived.add("cycles", rows(5)) == 5
+        assert derived.count("cycles") == 5
+        raise KeyError
+    assert Derived(derived_url).tables() == {}
+    with derived.together(), derived.together():
+        derived.create("cycles", SCHEMA, KEY)
+        derived.add("cycles", rows(5))
+        derived.add("cycles", rows(5, first=3))
+    assert Derived(derived_url).count("cycles") == 8

@@ -98,3 +98,28 @@ def test_wrong_words(recore: Callable[..., Any], tmp_path: Path) -> None:
         done = recore(*words)
         assert (done.status, done.out) == (2, ""), words
         assert done.err.startswith("recore: ")
+
+
+SNAPSHOT = (
+    "<Fleet><Equipment><EquipmentHeader><PIN>P1</PIN></EquipmentHeader>"
+    '<CumulativeOperatingHours datetime="2026-01-0{day}T00:00:00Z"><Hour>{hours}</Hour></CumulativeOperatingHours>'
+    "{more}</Equipment></Fleet>"
+)
+
+
+def test_a_value_that_contradicts_the_database_is_told(
+    recore: Callable[..., Any], tmp_path: Path, derived_url: str
+) -> None:
+    path = tmp_path / "page.xml"
+    fuel = '<FuelUsed datetime="2026-01-01T00:00:00Z"><FuelConsumed>7</FuelConsumed></FuelUsed>'
+    for document, new, conflicts in (
+        (SNAPSHOT.format(day=1, hours=5, more=""), 1, []),
+        (SNAPSHOT.format(day=1, hours=6, more=fuel), 0, [(6.0, 5.0, "page.xml", {"pin": "P1"})]),
+        (SNAPSHOT.format(day=2, hours=6, more=fuel), 1, []),
+    ):
+        path.write_text(document)
+        done = recore("fleet", "ingest", path, "--database", derived_url, "--json")
+        assert (done.status, done.json["new_readings"], done.json["rejected"]) == (0, new, [])
+        told = [(r["value"], r["kept"], r["file"], r["machine"]) for r in done.json["conflict_records"]]
+        assert (told, done.json["conflicts"]) == (conflicts, len(conflicts))
+    assert done.json["readings"] == 2

@@ -33,6 +33,15 @@ def kinds(*meters: np.ndarray, times: list[np.ndarray] | None = None) -> list[tu
     return [(e.machine, e.kind, e.hours_before, e.hours_after) for e in found(*meters, times=times).events]
 
 
+def test_an_old_reading_under_a_later_time_is_no_exchange() -> None:
+    h = np.array([2608.0, 2610.5, 2613.0, 2616.5, 2617.0, 2616.5, 2623.5, 2624.5, 2624.5, 2626.5])
+    t = np.array([0.0, 5.0, 10.3, 14.8, 21.0, 26.4, 29.7, 33.4, 38.7, 44.1])
+    assert found(h, times=[t]).wrong == (5,)  # 7 hours in 3.3 cannot be, 6.5 in 8.7 can
+    assert kinds(h, times=[t]) == []
+    h[6:] += 5
+    assert kinds(h, times=[t]) == [(0, "swap", 2616.5, 2628.5)]  # 11.5 in 8.7 cannot be either
+
+
 def test_a_meter_turned_back_is_one_rollback_with_its_two_readings() -> None:
     h = line(40)
     h[20:] -= 2000

@@ -8,10 +8,11 @@ leaves all of it or nothing. Readers see a whole moment and never wait for each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -58,12 +59,33 @@ class Session(Dialect, Protocol):
         """Rows of a query as a table of that schema."""
 
 
+class Difference(NamedTuple):
+    """A number that is there and another that came for the same row and column."""
+
+    key: tuple[Any, ...]
+    column: str
+    kept: float
+    other: float
+
+
+class Merged(NamedTuple):
+    """What came of a merge: new rows, numbers that differ from those that are there, the first of them."""
+
+    new: int
+    differ: int
+    first: list[Difference]
+
+
 class Backend(Protocol):
     """A database that holds derived tables."""
 
     label: str
 
     def transaction(self, *, writing: bool) -> AbstractContextManager[Session]: ...
+
+
+class _Open(threading.local):
+    session: Session | None = None
 
 
 class Derived:
@@ -83,6 +105,7 @@ class Derived:
     def __init__(self, url: str | Path | None = None, *, busy_s: float = BUSY_S) -> None:
         self._backend = _backend(url, busy_s)
         self._shapes: dict[str, Shape] = {}
+        self._open = _Open()
 
     @property
     def label(self) -> str:
@@ -91,7 +114,7 @@ class Derived:
 
     def tables(self) -> dict[str, Shape]:
         """Every table that is there."""
-        with self._backend.transaction(writing=False) as session:
+        with self._reading() as session:
             self._shapes.update(_catalogue(session))
         return dict(sorted(self._shapes.items()))
 
@@ -111,7 +134,7 @@ class Derived:
         shape = Shape(_checked(name, schema), _key(schema, key, name))
         if self._shapes.get(name) == shape:
             return
-        with self._backend.transaction(writing=True) as session:
+        with self._writing() as session:
             session.lock(_CATALOGUE)
             session.run(f"CREATE TABLE IF NOT EXISTS {_CATALOGUE} (name VARCHAR PRIMARY KEY, shape VARCHAR)")
             there = _catalogue(session).get(name)
@@ -133,6 +156,38 @@ class Derived:
                 )
         self._shapes[name] = shape
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread writes within is one transaction: all of it is there afterwards, or nothing."""
+        if self._open.session is not None:
+            yield
+            return
+        with self._backend.transaction(writing=True) as session:
+            self._open.session = session
+            try:
+                yield
+            except BaseException:
+                self._shapes = {}  # tables that were made within are not there
+                raise
+            finally:
+                self._open.session = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        if self._open.session is not None:
+            yield self._open.session
+        else:
+            with self._backend.transaction(writing=True) as session:
+                yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        if self._open.session is not None:
+            yield self._open.session
+        else:
+            with self._backend.transaction(writing=False) as session:
+                yield session
+
     def add(self, name: str, table: pa.Table, *, fill: bool = False) -> int:
         """Add rows, all or none; of rows with one key the first is kept, and the table's own before all.
 
@@ -152,21 +207,54 @@ class Derived:
         """
         shape = self._shape(name)
         rows = _first_of_key(_conformed(table, shape, name), shape.key)
+        return self._put(name, shape, rows, fill=fill, same=None, told=0).new
+
+    def merge(
+        self, name: str, table: pa.Table, *, same: float | None = None, told: int = 0, unique: bool = False
+    ) -> Merged:
+        """`add` with fill, which also tells of numbers that are there and differ; those that are there stay.
+
+        Parameters
+        ----------
+        same : relative difference up to which two numbers are the same; none compares nothing
+        told : so many rows that differ are told, the first by their key
+        unique : no key is twice in the table, the caller knows
+        """
+        shape = self._shape(name)
+        rows = _conformed(table, shape, name)
+        rows = rows if unique else _first_of_key(rows, shape.key)
+        return self._put(name, shape, rows, fill=True, same=same, told=told)
+
+    def _put(
+        self, name: str, shape: Shape, rows: pa.Table, *, fill: bool, same: float | None, told: int
+    ) -> Merged:
         if not rows.num_rows:
-            return 0
+            return Merged(0, 0, [])
         target, keys, rest = of_table(name), shape.key, [n for n in shape.schema.names if n not in shape.key]
-        same = " AND ".join(f"t.{quoted(k)} = s.{quoted(k)}" for k in keys)
-        with self._backend.transaction(writing=True) as session:
+        match = " AND ".join(f"t.{quoted(k)} = s.{quoted(k)}" for k in keys)
+        with self._writing() as session:
             session.lock(name)
             session.stage(typed(shape.schema, session.dialect), rows.cast(zoneless(shape.schema)))
-            if fill and rest:
-                settings = ", ".join(f"{quoted(c)} = coalesce(t.{quoted(c)}, s.{quoted(c)})" for c in rest)
-                gains = " OR ".join(f"(t.{quoted(c)} IS NULL AND s.{quoted(c)} IS NOT NULL)" for c in rest)
-                session.run(f"UPDATE {target} AS t SET {settings} FROM stage AS s WHERE {same} AND ({gains})")
-            return session.run(
+            if not session.rows(f"SELECT 1 FROM {target} LIMIT 1"):
+                return Merged(session.run(f"INSERT INTO {target} SELECT * FROM stage"), 0, [])
+            new = session.run(
                 f"INSERT INTO {target} SELECT s.* FROM stage AS s "
-                f"WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {same})"
+                f"WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {match})"
             )
+            if new == rows.num_rows or not rest:
+                return Merged(new, 0, [])
+            both = f"{target} AS t JOIN stage AS s ON {match}"
+            found = (0, list[Difference]())
+            if same is not None:
+                found = _differences(session, shape, rest, both, same, told)
+            here = [c for c in rest if rows[c].null_count < rows.num_rows]
+            if fill and here:
+                settings = ", ".join(f"{quoted(c)} = coalesce(t.{quoted(c)}, s.{quoted(c)})" for c in here)
+                gains = " OR ".join(f"(t.{quoted(c)} IS NULL AND s.{quoted(c)} IS NOT NULL)" for c in here)
+                session.run(
+                    f"UPDATE {target} AS t SET {settings} FROM stage AS s WHERE {match} AND ({gains})"
+                )
+            return Merged(new, *found)
 
     def query(
         self,
@@ -197,7 +285,7 @@ class Derived:
         BadInput : a table, column or function that is not known, a value of the wrong type
         """
         shape = self._shape(name)
-        with self._backend.transaction(writing=False) as session:
+        with self._reading() as session:
             sql, values, schema = select(
                 name, shape, columns, where or {}, group, aggregate or {}, order, limit, session
             )
@@ -231,6 +319,34 @@ def _backend(url: str | Path | None, busy_s: float) -> Backend:
     from recore.fleet.derived_duckdb import Duck
 
     return Duck(Path(rest.removeprefix("/") if colon else text), busy_s)
+
+
+def _differences(
+    session: Session, shape: Shape, rest: Sequence[str], both: str, same: float, told: int
+) -> tuple[int, list[Difference]]:
+    numbers = [c for c in rest if pa.types.is_floating(shape.schema.field(c).type)]
+    tests = [
+        f"abs(t.{quoted(c)} - s.{quoted(c)}) > {same!r} * greatest(abs(t.{quoted(c)}), abs(s.{quoted(c)}))"
+        for c in numbers
+    ]
+    if not tests:
+        return 0, []
+    sums = " + ".join(f"CASE WHEN {test} THEN 1 ELSE 0 END" for test in tests)
+    count = int(session.rows(f"SELECT coalesce(sum({sums}), 0) FROM {both}")[0][0])
+    if not count or not told:
+        return count, []
+    keys = ", ".join(f"t.{quoted(k)}" for k in shape.key)
+    pairs = ", ".join(f"t.{quoted(c)}, s.{quoted(c)}" for c in numbers)
+    any_of = " OR ".join(tests)
+    first = []
+    for row in session.rows(
+        f"SELECT {keys}, {pairs} FROM {both} WHERE {any_of} ORDER BY {keys} LIMIT {told}"
+    ):
+        key, values = row[: len(shape.key)], row[len(shape.key) :]
+        for column, kept, other in zip(numbers, values[::2], values[1::2], strict=True):
+            if None not in (kept, other) and abs(kept - other) > same * max(abs(kept), abs(other)):
+                first.append(Difference(key, column, kept, other))
+    return count, first[:told]
 
 
 def _catalogue(session: Session) -> dict[str, Shape]:

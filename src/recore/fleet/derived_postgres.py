@@ -75,6 +75,7 @@ class PostgresSession:
     def stage(self, columns: str, table: pa.Table) -> None:
         from pyarrow import csv
 
+        self.run("DROP TABLE IF EXISTS pg_temp.stage")  # of an earlier step of this transaction
         self.run(f"CREATE TEMPORARY TABLE stage ({columns}) ON COMMIT DROP")
         options = csv.WriteOptions(include_header=False, quoting_style="needed")
         with self._connection.cursor().copy("COPY stage FROM STDIN (FORMAT csv)") as copy:

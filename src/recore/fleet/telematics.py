@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recore.errors import BadInput
-from recore.fleet.aemp.tables import EVENTS, MACHINES, READINGS, Normalised, joined
-from recore.fleet.derived import Derived
+from recore.fleet.aemp.tables import (
+    CONFLICTS_TOLD,
+    ELEMENT,
+    EVENTS,
+    MACHINES,
+    READINGS,
+    SAME,
+    THERE,
+    Normalised,
+    joined,
+)
+from recore.fleet.derived import TIME, Derived, Difference
 
 READING_KEY, MACHINE_KEY, EVENT_KEY = ("machine", "ts"), ("machine",), ("machine", "ts", "kind", "code")
 WITNESSES = ("fuel_l", "idle_h", "distance_km")
@@ -58,29 +68,58 @@ def is_address(source: str) -> bool:
 
 
 def ingest(store: Derived, found: Normalised) -> dict[str, Any]:
-    """Take readings in; those that are there count once.
+    """Take readings in, all or none; those that are there count once.
 
     Returns
     -------
     machines and readings that are there in all, how many readings are new, what was rejected, and how many
-    values differ from the one that came first for their machine and moment
+    values differ from the one that came first for their machine and moment, here or in the database
     """
-    store.create("telematics_machines", MACHINES, MACHINE_KEY)
-    store.create("telematics_readings", READINGS, READING_KEY)
-    store.create("telematics_events", EVENTS, EVENT_KEY)
-    store.add("telematics_machines", found.machines, fill=True)
-    if found.events.num_rows:
-        store.add("telematics_events", found.events)
-    new = store.add("telematics_readings", found.readings, fill=True)
-    machines = store.query("telematics_readings", group=["machine"], aggregate={"n": ("count", "*")})
+    with store.together():
+        store.create("telematics_machines", MACHINES, MACHINE_KEY)
+        store.create("telematics_readings", READINGS, READING_KEY)
+        store.create("telematics_events", EVENTS, EVENT_KEY)
+        store.merge("telematics_machines", found.machines, unique=True)
+        store.merge("telematics_events", found.events, unique=True)
+        merged = store.merge(
+            "telematics_readings", found.readings, same=SAME, told=CONFLICTS_TOLD, unique=True
+        )
+        machines = store.query("telematics_readings", group=["machine"], aggregate={"n": ("count", "*")})
+    told = [*found.conflict_records, *_contradictions(found, merged.first)]
     return {
         "machines": machines.num_rows,
         "readings": int(pc.sum(machines["n"]).as_py() or 0),
-        "new_readings": new,
+        "new_readings": merged.new,
         "rejected": found.rejected,
-        "conflicts": found.conflicts,
-        "conflict_records": found.conflict_records,
+        "conflicts": found.conflicts + merged.differ,
+        "conflict_records": told[:CONFLICTS_TOLD],
     }
+
+
+def _contradictions(found: Normalised, differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Values that differ from what the database had already, as records."""
+    if not differences:
+        return []
+    known = {row.pop("machine"): row for row in found.machines.to_pylist()}
+    who = found.readings["machine"]
+    records = []
+    for key, column, kept, other in differences:
+        machine, moment = key[0], key[1].replace(tzinfo=UTC)
+        at = pc.and_(pc.equal(who, machine), pc.equal(found.readings["ts"], pa.scalar(moment, TIME)))
+        row = int(pc.index(at, pa.scalar(True)).as_py())
+        records.append(
+            {
+                "file": found.files.names[found.files.of[row]],
+                "machine": {name: text for name, text in known[machine].items() if text},
+                "time": _iso(int(found.readings["ts"].cast(pa.int64())[row].as_py())),
+                "element": ELEMENT[column],
+                "column": column,
+                "value": other,
+                "kept": kept,
+                "reason": THERE,
+            }
+        )
+    return records
 
 
 def rollback(store: Derived, *, progress: Progress | None = None) -> dict[str, Any]:

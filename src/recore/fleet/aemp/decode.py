@@ -1,34 +1,27 @@
-"""Shredded rows into numbers, times and units, compiled: one pass, no object for a value.
+"""Numbers, times and units out of bytes, compiled: no object for a value.
 
 What is not of the usual form is left as ODD; `values` looks at it again in Python and has the say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.kernel import EMPTY, GOOD, ODD
+from recore.fleet.aemp.memory import addresses, byte, get, inner, numbers, real
 
-F = TypeVar("F")
 I64, U64, F64 = "int64", "uint64", "float64"
-TEXT_TYPE: Final = "Array(uint8, 1, 'C', readonly=True)"
 VALUES: Final = 3  # slots that become columns
-IMPOSSIBLE: Final = 2  # of the reasons in `values`
+IMPOSSIBLE: Final = 3  # a state beside GOOD, EMPTY and ODD
 _FLAG: Final = 7
+IMPLIED_UNITS: Final = len(v.IMPLIED)
 _KINDS = ("", "time", "volume", "distance", "length", "mass", "speed", "flag")
+# places in TABLES
+WHAT, LIMITS, WORDS, FACTORS, IMPLIED, HOW_MANY = 0, 1, 2, 3, 4, 5
 _OFFSET, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
-
-
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compile for one signature, when the module is imported, and keep the machine code for the next time."""
-    made: Any = numba.njit(signature, cache=True, nogil=True)
-    return made  # type: ignore[no-any-return]
 
 
 def hashed(text: str) -> int:
@@ -37,32 +30,6 @@ def hashed(text: str) -> int:
     for c in text.encode():
         state = ((state ^ c) * 1099511628211) & (2**64 - 1)
     return state
-
-
-class Decoded(NamedTuple):
-    """Of each row: its time with GOOD, EMPTY or ODD, and its values in the columns' units with state and reason."""
-
-    ts: NDArray[np.int64]
-    timed: NDArray[np.int8]
-    values: NDArray[np.float64]
-    states: NDArray[np.int8]
-    reasons: NDArray[np.int8]
-
-
-def decode(text: NDArray[np.uint8], rows: NDArray[np.int64]) -> Decoded:
-    text = text.view()
-    text.flags.writeable = False  # the signature's
-    rows = rows if rows.flags.writeable else rows.copy()  # also the signature's
-    count = len(rows)
-    made = Decoded(
-        np.zeros(count, np.int64),
-        np.empty(count, np.int8),
-        np.full((count, VALUES), np.nan),
-        np.zeros((count, VALUES), np.int8),
-        np.zeros((count, VALUES), np.int8),
-    )
-    _decode(text, rows, *made, _WHAT, _LIMITS, _WORDS, _FACTORS, _IMPLIED)
-    return made
 
 
 def _tables() -> tuple[Any, ...]:
@@ -91,24 +58,25 @@ def _salted(state: int, kind: int) -> int:
     return ((state ^ kind) * 1099511628211) & (2**64 - 1)
 
 
-_WHAT, _LIMITS, _WORDS, _FACTORS, _IMPLIED = _tables()
+_ARRAYS: Final = _tables()
+TABLES: Final = np.append(addresses(_ARRAYS), len(_ARRAYS[WORDS]))
 
 
-@compiled(f"{I64}({TEXT_TYPE}, {I64})")
-def _two(text: NDArray[np.uint8], at: Any) -> Any:
-    a, b = np.int64(text[at]) - 48, np.int64(text[at + 1]) - 48
+@inner(numbers(2))
+def _two(text: int, at: Any) -> Any:
+    a, b = byte(text, at) - 48, byte(text, at + 1) - 48
     return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else np.int64(-1)
 
 
-@compiled(f"Tuple(({F64}, {I64}))({TEXT_TYPE}, {I64}, {I64})")
-def _number(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((float64, int64))"))
+def _number(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """A decimal number, correctly rounded: below 2**53, divided by a power of ten that a double holds exactly."""
-    negative = text[at] == 45
-    if negative or text[at] == 43:
+    negative = byte(text, at) == 45
+    if negative or byte(text, at) == 43:
         at += 1
     mantissa, scale, digits, point, power = np.int64(0), np.int64(0), np.int64(0), False, 1.0
     while at < end:
-        c = np.int64(text[at])
+        c = byte(text, at)
         if 48 <= c <= 57:
             if mantissa > 900_000_000_000_000:
                 return np.nan, np.int64(ODD)
@@ -128,14 +96,14 @@ def _number(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return (-value if negative else value), np.int64(GOOD)
 
 
-@compiled(f"Tuple(({F64}, {I64}))({TEXT_TYPE}, {I64}, {I64})")
-def _duration(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((float64, int64))"))
+def _duration(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """Hours of an ISO 8601 duration of whole days, hours, minutes and seconds, as in PT1234H30M."""
-    parts = np.zeros(4)
+    total: Any = 0.0
     place, timed, digits, number = np.int64(-1), False, np.int64(0), np.int64(0)
     at += 1
     while at < end:
-        c = np.int64(text[at])
+        c = byte(text, at)
         at += 1
         if 48 <= c <= 57 and digits < 15:
             number = number * 10 + (c - 48)
@@ -147,20 +115,26 @@ def _duration(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
         here = np.int64(0 if c == 68 else 1 if c == 72 else 2 if c == 77 else 3 if c == 83 else -1)
         if here <= place or not digits or timed != (here > 0):
             return np.nan, np.int64(ODD)
-        parts[here] = number
+        total += (
+            number * 24.0 if here == 0 else number / (1.0 if here == 1 else 60.0 if here == 2 else 3600.0)
+        )
         place, digits, number = here, np.int64(0), np.int64(0)
     if digits or place < 0:
         return np.nan, np.int64(ODD)
-    return parts[0] * 24 + parts[1] + parts[2] / 60 + parts[3] / 3600, np.int64(GOOD)
+    return total, np.int64(GOOD)
 
 
-@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64})")
-def _moment(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "UniTuple(int64, 2)"))
+def moment(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """A time as 2026-01-31T12:00:00[.5][Z|+01:00] in µs since 1970; one without a zone is UTC."""
     odd = (np.int64(0), np.int64(ODD))
-    if end - at < 19 or text[at + 4] != 45 or text[at + 7] != 45:
+    if end - at < 19 or byte(text, at + 4) != 45 or byte(text, at + 7) != 45:
         return odd
-    if (text[at + 10] != 84 and text[at + 10] != 32) or text[at + 13] != 58 or text[at + 16] != 58:
+    if (
+        (byte(text, at + 10) != 84 and byte(text, at + 10) != 32)
+        or byte(text, at + 13) != 58
+        or byte(text, at + 16) != 58
+    ):
         return odd
     century, year2 = _two(text, at), _two(text, at + 2)
     month, day = _two(text, at + 5), _two(text, at + 8)
@@ -181,25 +155,25 @@ def _moment(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
             return odd
     at += 19
     fraction, weight = np.int64(0), np.int64(100_000)
-    if at < end and text[at] == 46:
+    if at < end and byte(text, at) == 46:
         at += 1
-        if at >= end or not 48 <= text[at] <= 57:
+        if at >= end or not 48 <= byte(text, at) <= 57:
             return odd
-        while at < end and 48 <= text[at] <= 57:
-            fraction += (np.int64(text[at]) - 48) * weight
+        while at < end and 48 <= byte(text, at) <= 57:
+            fraction += (byte(text, at) - 48) * weight
             weight //= 10
             at += 1
     shift = np.int64(0)
-    if at < end and text[at] == 90:
+    if at < end and byte(text, at) == 90:
         at += 1
-    elif at < end and (text[at] == 43 or text[at] == 45):
-        colon = np.int64(1 if end - at == 6 and text[at + 3] == 58 else 0)
+    elif at < end and (byte(text, at) == 43 or byte(text, at) == 45):
+        colon = np.int64(1 if end - at == 6 and byte(text, at + 3) == 58 else 0)
         if end - at != 5 + colon:
             return odd
         hours, minutes = _two(text, at + 1), _two(text, at + 3 + colon)
         if hours < 0 or minutes < 0 or hours > 14 or minutes > 59:
             return odd
-        shift = (hours * 60 + minutes) * (1 if text[at] == 43 else -1)
+        shift = (hours * 60 + minutes) * (1 if byte(text, at) == 43 else -1)
         at = end
     if at != end:
         return odd
@@ -215,100 +189,57 @@ def _moment(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     )
 
 
-@compiled(f"{I64}({TEXT_TYPE}, {I64}, {I64}, {I64}, {U64}[::1])")
-def _word(text: NDArray[np.uint8], at: Any, end: Any, kind: Any, words: NDArray[np.uint64]) -> Any:
+@inner(numbers(5))
+def word(text: int, at: Any, end: Any, kind: Any, tables: int) -> Any:
     """Place of a unit or flag among the known ones, without case; -1 where it is none of them."""
     state = _OFFSET
     for i in range(at, end):
-        c = text[i]
+        c = byte(text, i)
         state = (state ^ np.uint64(c + 32 if 65 <= c <= 90 else c)) * _PRIME
     state = (state ^ np.uint64(kind)) * _PRIME
-    low, high = np.int64(0), np.int64(len(words))
+    words, count = get(tables, WORDS), get(tables, HOW_MANY)
+    low, high = np.int64(0), count
     while low < high:
         middle = (low + high) // 2
-        if words[middle] < state:
+        if np.uint64(get(words, middle)) < state:
             low = middle + 1
         else:
             high = middle
-    return low if low < len(words) and words[low] == state else np.int64(-1)
+    return low if low < count and np.uint64(get(words, low)) == state else np.int64(-1)
 
 
-@compiled(
-    f"void({TEXT_TYPE}, {I64}[:, ::1], {I64}[::1], int8[::1], {F64}[:, ::1], int8[:, ::1], int8[:, ::1], "
-    f"{I64}[:, ::1], {F64}[:, :, ::1], {U64}[::1], {F64}[::1], {F64}[:, ::1])"
-)
-def _decode(
-    text: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    ts: NDArray[np.int64],
-    timed: NDArray[np.int8],
-    values: NDArray[np.float64],
-    states: NDArray[np.int8],
-    reasons: NDArray[np.int8],
-    what: NDArray[np.int64],
-    limits: NDArray[np.float64],
-    words: NDArray[np.uint64],
-    factors: NDArray[np.float64],
-    implied: NDArray[np.float64],
-) -> None:
-    last: Any = np.int64(0)
-    since: Any = np.int64(0)  # the elements of an equipment mostly have one time
-    for i in range(len(rows)):
-        at, end = rows[i, v.TIME_COLUMN], rows[i, v.TIME_COLUMN + 1]
-        if at >= end:
-            timed[i] = EMPTY
-        else:
-            same = last > 0 and timed[last - 1] == GOOD and end - at == since
-            if same:
-                before = rows[last - 1, v.TIME_COLUMN]
-                for j in range(since):
-                    if text[at + j] != text[before + j]:
-                        same = False
-                        break
-            if same:
-                ts[i], timed[i] = ts[last - 1], GOOD
-            else:
-                ts[i], timed[i] = _moment(text, at, end)
-            last, since = i + 1, end - at
-        code = rows[i, v.CODE_COLUMN]
-        for slot in range(VALUES):
-            kind = what[code, slot]
-            column = v.SLOT_COLUMN + 2 * slot
-            at, end = rows[i, column], rows[i, column + 1]
-            if kind < 0 or at >= end:
-                states[i, slot] = EMPTY
-                continue
-            if kind == _FLAG:
-                place = _word(text, at, end, kind, words)
-                states[i, slot] = GOOD if place >= 0 else ODD
-                if place >= 0:
-                    values[i, slot] = factors[place]
-                continue
-            c, own = text[at], False
-            if kind == 1 and c == 80:
-                value, state = _duration(text, at, end)
-                own = True
-            else:
-                value, state = _number(text, at, end)
-            factor = 1.0
-            if kind > 0 and not own and state == GOOD:
-                unit = v.SLOT_COLUMN + 2 * (4 if slot == 1 and kind == 2 else 3)
-                at, end = rows[i, unit], rows[i, unit + 1]
-                if at < end:
-                    place = _word(text, at, end, kind, words)
-                    if place >= 0:
-                        factor = factors[place]
-                    else:
-                        state = np.int64(ODD)
-                elif slot == 0 and rows[i, v.UNIT_COLUMN] > 0:
-                    factor = implied[kind, rows[i, v.UNIT_COLUMN]]
-                    if np.isnan(factor):
-                        state = np.int64(ODD)
-            states[i, slot] = state
-            if state != GOOD:
-                continue
-            value *= factor
-            if value < limits[code, slot, 0] or value > limits[code, slot, 1]:
-                reasons[i, slot] = IMPOSSIBLE
-            else:
-                values[i, slot] = value
+@inner(numbers(5, "Tuple((float64, int64))"))
+def cell(text: int, rows: int, slot: Any, kind: Any, tables: int) -> tuple[Any, Any]:
+    """A value of a row in the column's unit and its state; IMPOSSIBLE is one beyond the limits."""
+    column = v.SLOT_COLUMN + 2 * slot
+    at, end = get(rows, column), get(rows, column + 1)
+    if kind < 0 or at >= end:
+        return np.nan, np.int64(EMPTY)
+    if kind == _FLAG:
+        place = word(text, at, end, kind, tables)
+        if place < 0:
+            return np.nan, np.int64(ODD)
+        return real(get(tables, FACTORS), place), np.int64(GOOD)
+    own = kind == 1 and byte(text, at) == 80
+    if own:
+        value, state = _duration(text, at, end)
+    else:
+        value, state = _number(text, at, end)
+    if state != GOOD:
+        return np.nan, state
+    if kind > 0 and not own:
+        unit = v.SLOT_COLUMN + 2 * (4 if slot == 1 and kind == 2 else 3)
+        at, end = get(rows, unit), get(rows, unit + 1)
+        factor = 1.0
+        if at < end:
+            place = word(text, at, end, kind, tables)
+            factor = real(get(tables, FACTORS), place) if place >= 0 else np.nan
+        elif slot == 0 and get(rows, v.UNIT_COLUMN) > 0:
+            factor = real(get(tables, IMPLIED), kind * IMPLIED_UNITS + get(rows, v.UNIT_COLUMN))
+        if np.isnan(factor):
+            return np.nan, np.int64(ODD)
+        value *= factor
+    code = get(rows, v.CODE_COLUMN)
+    limits = get(tables, LIMITS) + 16 * (code * VALUES + slot)
+    beyond = value < real(limits, np.int64(0)) or value > real(limits, np.int64(1))
+    return value, np.int64(IMPOSSIBLE if beyond else GOOD)

@@ -16,24 +16,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.errors import visible
-from recore.fleet.aemp import kernel, read
+from recore.fleet.aemp import book, kernel, read
 from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.identity import Machine, from_path
 from recore.fleet.aemp.identity import machine as identified
+from recore.fleet.aemp.records import Owners, Records, events_of
 from recore.fleet.aemp.shred import Shred
-from recore.fleet.aemp.tables import Normalised, Part, Taken, differing, first_told, iso
+from recore.fleet.aemp.tables import (
+    Events,
+    Normalised,
+    Part,
+    Saying,
+    Taken,
+    differing,
+    first_told,
+    iso,
+    joined,
+)
 from recore.fleet.aemp.values import REASONS, cells, micros, moments, times
 
 if TYPE_CHECKING:
-    from recore.fleet.aemp.decode import Decoded
+    from recore.fleet.aemp.decode_rows import Decoded
 
 # telematics of machines began about then; earlier is a clock's birthday
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)  # how far a clock may be ahead of ours
+DECODED_FROM = 2_000  # rows of a piece; the same of the one for rows
 COMPILED_FROM = 500_000  # rows; loading or even compiling the kernels pays for many only
 _MEASURED = np.zeros(v.ELEMENTS[-1].code + 1, bool)
 _MEASURED[[element.code for element in v.ELEMENTS if element.values]] = True
-_EVENTS = [(element.code, element.event) for element in v.ELEMENTS if element.event]
+_EVENT = np.zeros(v.ELEMENTS[-1].code + 1, bool)
+_EVENT[[element.code for element in v.ELEMENTS if element.event]] = True
+
+
+Texts = tuple[
+    str, bytes, bytes, bytes, bytes
+]  # kind of document, PIN, make, model, serial number as it has them
 
 
 class Normaliser:
@@ -48,9 +66,17 @@ class Normaliser:
     def __init__(self, now: datetime, *, fast: bool = False) -> None:
         self._latest = micros(now + AHEAD)
         self._fast, self._rows = fast, 0
+        self._scanners = read.Scanners(micros(EARLIEST), self._latest)
         self._numbers: dict[str, int] = {}
-        self._seen: dict[tuple[bytes, ...], int] = {}
+        self._headers: dict[Texts, int] = {}
+        self._sayings: dict[Saying, int] = {}
         self.taken = Taken()
+
+    def turn(self) -> Taken:
+        """What was taken until now; what comes next has the same numbers of machines."""
+        taken = self.taken
+        self.taken = Taken(machines=taken.machines, sayings=taken.sayings)
+        return taken
 
     def file(self, path: Path) -> None:
         """Take a file: by the fast scanner, and by the slow and sure reader where that finds it out of the ordinary.
@@ -59,24 +85,31 @@ class Normaliser:
         ------
         BadInput : it cannot be read; its name is told
         """
-        if self._fast:
-            taken = self.taken
-            marks = len(taken.parts), len(taken.events), len(taken.rejected), len(taken.conflict_records)
-            conflicts = taken.conflicts
+        if not (self._fast and self.scanned(path)):
+            self.document(read.read(path), path.name)
+
+    def scanned(self, path: Path) -> bool:
+        """Take a file by the fast scanner; False where that leaves it to the other reader."""
+        taken = self.taken
+        lists: tuple[list[Any], ...] = (
+            taken.parts,
+            taken.events,
+            taken.seen,
+            taken.rejected,
+            taken.conflict_records,
+        )
+        marks, conflicts = [len(items) for items in lists], taken.conflicts
+        for careful in (False, True):
             try:
-                self.document(read.scanned(path), path.name)
-                return
-            except read.NotPlain:
-                lists: tuple[list[Any], ...] = (
-                    taken.parts,
-                    taken.events,
-                    taken.rejected,
-                    taken.conflict_records,
-                )
+                self.document(read.scanned(path, self._scanners, careful), path.name)
+                return True
+            except (read.NotPlain, read.Again) as said:
                 for items, mark in zip(lists, marks, strict=True):
                     del items[mark:]
                 taken.conflicts = conflicts
-        self.document(read.read(path), path.name)
+                if isinstance(said, read.NotPlain):
+                    break
+        return False
 
     def document(self, shreds: Iterable[Shred], where: str, asked: Machine | None = None) -> None:
         """Take one document.
@@ -102,18 +135,15 @@ class Normaliser:
         rows = shred.rows
         self._rows += len(rows)
         self._fast |= self._rows > COMPILED_FROM
-        owner, whole = self._owners(shred, whole)
-        data = rows[:, v.CODE_COLUMN] > v.DOCUMENT
-        picked = np.flatnonzero(data)
-        if not len(picked):
-            return whole
-        machine = owner[rows[picked, v.EQUIPMENT_COLUMN]]
+        owners, whole = self._owners(shred, whole)
+        picked = np.flatnonzero(rows[:, v.CODE_COLUMN] > v.DOCUMENT)
+        machine = owners.of(rows[picked, v.EQUIPMENT_COLUMN])
         if (machine < 0).any():
             self._unknown(rows[picked[machine < 0], v.EQUIPMENT_COLUMN], shred, where)
             picked, machine = picked[machine >= 0], machine[machine >= 0]
         decoded = None
-        if self._fast:
-            from recore.fleet.aemp.decode import decode
+        if self._fast and len(picked) > DECODED_FROM:
+            from recore.fleet.aemp.decode_rows import decode
 
             decoded = decode(np.frombuffer(shred.text, np.uint8), rows)
         ts, states = moments(shred, picked, decoded)
@@ -124,11 +154,39 @@ class Normaliser:
             self._wrong_times(shred, picked, machine, ts, states, wrong, snapshot, where)
             picked, machine, ts = picked[~wrong], machine[~wrong], ts[~wrong]
         codes = rows[picked, v.CODE_COLUMN]
-        self._columns(shred, picked, machine, ts, codes, where, decoded)
-        for code, kind in _EVENTS:
-            if (chosen := codes == code).any():
-                self._event_rows(shred, picked, machine, ts, chosen, kind)
+        records = [self._columns(shred, picked, machine, ts, codes, where, decoded)]
+        events = [self._event_rows(shred, picked, machine, ts, codes)]
+        if shred.book is not None:
+            of_book = shred.book.records[: shred.book.told]
+            numbers = shred.book.keys[:, book.VERDICT].astype(np.int32)
+            records.append(Records.of(shred.book, numbers))
+            events.append(events_of(shred.book, numbers))
+            owners.add(of_book[:, 0], records[-1].machine)
+        self.taken.seen.append(owners.seen())
+        self._put(records, events, where)
         return whole
+
+    def _put(self, records: list[Records], events: list[NDArray[np.int64]], where: str) -> None:
+        told = [piece for piece in records if len(piece.ts)]
+        if len(told) > 1:
+            order = np.argsort(np.concatenate([piece.equipment for piece in told]), kind="stable")
+            names = [name for name in v.COLUMNS if any(name in piece.columns for piece in told)]
+            columns = {
+                name: np.concatenate(
+                    [piece.columns.get(name, np.full(len(piece.ts), np.nan)) for piece in told]
+                )[order]
+                for name in names
+            }
+            machine, ts = (np.concatenate([piece[i] for piece in told])[order] for i in (1, 2))
+            self.taken.parts.append(Part(where, machine, ts, columns))
+        elif told:
+            self.taken.parts.append(Part(where, told[0].machine, told[0].ts, told[0].columns))
+        said = np.concatenate(events)
+        if len(said):  # columns: equipment, element, machine, time, saying
+            said = said[np.lexsort((said[:, 0], said[:, 1]))]
+            self.taken.events.append(
+                Events(said[:, 2].astype(np.int32), said[:, 3].copy(), said[:, 4].astype(np.int32))
+            )
 
     def _columns(
         self,
@@ -139,11 +197,11 @@ class Normaliser:
         codes: NDArray[np.int64],
         where: str,
         decoded: Decoded | None,
-    ) -> None:
+    ) -> Records:
         # records of this shred: machine and moment within one equipment
         of = np.flatnonzero(_MEASURED[codes])
         if not len(of):
-            return
+            return Records(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), {})
         equipment = shred.rows[picked[of], v.EQUIPMENT_COLUMN]
         moments = ts[of]
         if not _sorted(equipment, moments):
@@ -182,33 +240,67 @@ class Normaliser:
                     self.taken.conflict(where, machine[at], int(ts[at]), value.column, float(got[i]), kept)
                 columns[value.column] = column
         alive = ~dead & ~_all_nan(columns, count)
-        self.taken.parts.append(
-            Part(
-                where,
-                machine[heads][alive].astype(np.int32),
-                ts[heads][alive],
-                {name: column[alive] for name, column in columns.items()},
-            )
+        return Records(
+            equipment[first][alive],
+            machine[heads][alive].astype(np.int32),
+            ts[heads][alive],
+            {name: column[alive] for name, column in columns.items()},
         )
 
-    def _owners(self, shred: Shred, whole: Machine) -> tuple[NDArray[np.int32], Machine]:
-        rows, text = shred.rows, shred.text
-        headers = rows[rows[:, v.CODE_COLUMN] == v.HEADER]
-        owner = np.full(int(rows[:, v.EQUIPMENT_COLUMN].max(initial=0)) + 1, -1, np.int32)
+    def _owners(self, shred: Shred, whole: Machine) -> tuple[Owners, Machine]:
+        rows, text, kept = shred.rows, shred.text, shred.book
         s = v.SLOT_COLUMN
-        for equipment, a, b, c, d, e, f, g, h in headers[:, [0, *range(s, s + 8)]].tolist():
-            key = (text[g:h], text[a:b], text[c:d], text[e:f])
+        found: list[tuple[int, Texts, int]] = [
+            (equipment, (shred.raw, text[g:h], text[a:b], text[c:d], text[e:f]), -1)
+            for equipment, a, b, c, d, e, f, g, h in rows[rows[:, v.CODE_COLUMN] == v.HEADER][
+                :, [0, *range(s, s + 8)]
+            ].tolist()
+        ]
+        if kept is not None:
+            for key in kept.new():
+                texts = kept.texts(key)
+                if (code := int(kept.keys[key, book.CODE])) == v.HEADER:
+                    since = int(kept.keys[key, book.SINCE])
+                    found.append((since, (shred.raw, texts[3], texts[0], texts[1], texts[2]), key))
+                else:
+                    saying = self._saying(code, [shred.decoded(part) for part in texts])
+                    kept.keys[key, book.VERDICT] = saying
+            found.sort(key=lambda item: item[0])
+        owners = Owners()
+        for equipment, texts_of, key in found:
             if equipment == 0:
-                found = identified([shred.decoded(part) for part in key])
-                whole = found if found.known else whole
+                said = identified([shred.decoded(part) for part in texts_of[1:]])
+                whole = said if said.known else whole
                 continue
-            number = self._seen.get(key)
+            number = self._headers.get(texts_of)
             if number is None:
-                number = self._seen[key] = self._number(identified([shred.decoded(part) for part in key]))
-            owner[equipment] = number
+                number = self._number(identified([shred.decoded(part) for part in texts_of[1:]]))
+                self._headers[texts_of] = number
+            if key >= 0 and kept is not None:
+                kept.keys[key, book.VERDICT] = number
+            else:
+                owners.put(equipment, number)
+        if kept is not None and kept.nobody():
+            raise read.Again
         if whole.known:
-            owner[0] = self._number(whole)
-        return owner, whole
+            owners.whole(self._number(whole))
+        return owners, whole
+
+    def _saying(self, code: int, texts: list[str]) -> int:
+        """Number of what an event says."""
+        kind, said = v.BY_CODE[code].event, [visible(text) for text in texts]
+        is_input = kind == "input"
+        saying = (
+            kind,
+            said[4] or said[0] if is_input else said[0],
+            said[1],
+            said[2] or said[0] if is_input else said[2],
+            said[3],
+        )
+        number = self._sayings.setdefault(saying, len(self.taken.sayings))
+        if number == len(self.taken.sayings):
+            self.taken.sayings.append(saying)
+        return number
 
     def _number(self, machine: Machine) -> int:
         if not machine.known:
@@ -270,7 +362,7 @@ class Normaliser:
             self.taken.rejected.append(
                 {
                     "file": where,
-                    "machine": self.taken.machines[machine[i]].json(),
+                    "machine": int(machine[i]),
                     "time": visible(text)[:80],
                     "reason": reason,
                 }
@@ -282,7 +374,7 @@ class Normaliser:
         self.taken.rejected.append(
             {
                 "file": where,
-                "machine": self.taken.machines[machine].json(),
+                "machine": int(machine),
                 "time": iso(int(ts)),
                 "element": element.names[0],
                 "value": visible(value)[:80],
@@ -296,21 +388,23 @@ class Normaliser:
         picked: NDArray[np.int64],
         machine: NDArray[np.int32],
         ts: NDArray[np.int64],
-        chosen: NDArray[np.bool_],
-        kind: str,
-    ) -> None:
-        for i in np.flatnonzero(chosen):
-            row = int(picked[i])
-            texts = [visible(shred.at(row, slot)) for slot in range(v.SLOTS)]
-            code = texts[4] or texts[0] if kind == "input" else texts[0]
-            state = texts[2] or texts[0] if kind == "input" else texts[2]
-            self.taken.events.append((int(machine[i]), int(ts[i]), kind, code, texts[1], state, texts[3]))
+        codes: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Events of rows: equipment, element, machine, time, saying."""
+        chosen = np.flatnonzero(_EVENT[codes])
+        made = np.empty((len(chosen), 5), np.int64)
+        for i, at in enumerate(chosen.tolist()):
+            row = int(picked[at])
+            said = self._saying(int(codes[at]), [shred.at(row, slot) for slot in range(v.SLOTS)])
+            made[i] = shred.rows[row, v.EQUIPMENT_COLUMN], codes[at], machine[at], ts[at], said
+        return made
 
     def finish(self) -> Normalised:
         """Everything that was taken, each machine and moment once."""
         taken, self.taken = self.taken, Taken()
-        self._numbers, self._seen = {}, {}
-        return taken.finish()
+        self._numbers, self._headers, self._sayings = {}, {}, {}
+        self._scanners = read.Scanners(micros(EARLIEST), self._latest)
+        return joined([taken]).finish()
 
 
 def _all_nan(columns: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.bool_]:

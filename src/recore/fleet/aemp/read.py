@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recore.errors import BadInput
 from recore.fleet.aemp.shred import JSON_BYTES, Shred, shreds
 
 if TYPE_CHECKING:
+    from recore.fleet.aemp.book import Book
     from recore.fleet.aemp.scan import Scanner
     from recore.fleet.aemp.scan_json import JsonScanner
+    from recore.fleet.aemp.shapes import Shapes
 
 SUFFIXES = (".xml", ".json", ".gz")
 DONE, ODD = 1, 2  # of the scanners
@@ -80,8 +83,49 @@ class NotPlain(Exception):
     """The scanner leaves a document to the slow and sure readers."""
 
 
-def scanned(path: Path) -> Iterator[Shred]:
+class Again(Exception):
+    """A document must be scanned once more, and carefully: nobody's equipment was taken for somebody's."""
+
+
+class Scanners:
+    """What the fast scanners keep from document to document: markup and texts that come back.
+
+    Parameters
+    ----------
+    earliest, latest : times within which readings are believed [µs since 1970]
+    """
+
+    def __init__(self, earliest: int, latest: int) -> None:
+        self._span = earliest, latest
+        self._books: dict[str, Book] = {}
+        self._shapes: dict[str, Shapes] = {}
+
+    def scanner(
+        self, text: NDArray[np.uint8], kind: Literal["xml", "json"], careful: bool
+    ) -> tuple[Scanner | JsonScanner, Book]:
+        from recore.fleet.aemp.book import Book
+        from recore.fleet.aemp.shapes import Shapes
+
+        if kind not in self._books:
+            self._books[kind] = Book(kind, *self._span, PIECE + 4096)
+            self._shapes[kind] = Shapes(kind)
+        book = self._books[kind]
+        book.begin(careful)
+        if kind == "xml":
+            from recore.fleet.aemp.scan import Scanner
+
+            return Scanner(text, book, self._shapes[kind]), book
+        from recore.fleet.aemp.scan_json import JsonScanner
+
+        return JsonScanner(text, book, self._shapes[kind]), book
+
+
+def scanned(path: Path, scanners: Scanners, careful: bool = False) -> Iterator[Shred]:
     """The rows of a file, by the fast scanners.
+
+    Parameters
+    ----------
+    careful : leave an equipment whose machine is met for the first time as rows
 
     Raises
     ------
@@ -96,18 +140,22 @@ def scanned(path: Path) -> Iterator[Shred]:
         else:
             file.seek(0)
             text = file.read()
-    first = text[:4096].lstrip()[:1]
+    yield from plain(text, scanners, careful)
+
+
+def plain(text: bytes | mmap.mmap, scanners: Scanners, careful: bool = False) -> Iterator[Shred]:
+    """The rows of a document, by the fast scanners; NotPlain as `scanned`."""
+    start = 3 if text[:3] == codecs.BOM_UTF8 else 0
+    first = text[start : start + 4096].lstrip()[:1]
     if first == b"<":
-        said = _ENCODING.search(text[:200])
+        if text[start : start + 1] != b"<" and b"<?xml" in text[start : start + 4096]:
+            raise NotPlain  # a declaration that is not the first
+        said = _ENCODING.search(text[start : start + 200])
         if said and said[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
             raise NotPlain
-        from recore.fleet.aemp.scan import Scanner
-
-        yield from _pieces(text, Scanner(np.frombuffer(text, np.uint8)), "xml")
+        yield from _pieces(text, start, scanners, "xml", careful)
     elif first in (b"{", b"[") and len(text) <= JSON_BYTES:
-        from recore.fleet.aemp.scan_json import JsonScanner
-
-        yield from _pieces(text, JsonScanner(np.frombuffer(text, np.uint8)), "json")
+        yield from _pieces(text, start, scanners, "json", careful)
     else:
         raise NotPlain
 
@@ -125,14 +173,22 @@ def _unpacked(file: BinaryIO) -> bytes:
 
 
 def _pieces(
-    text: bytes | mmap.mmap, scanner: Scanner | JsonScanner, raw: Literal["xml", "json"]
+    text: bytes | mmap.mmap,
+    start: int,
+    scanners: Scanners,
+    raw: Literal["xml", "json"],
+    careful: bool,
 ) -> Iterator[Shred]:
+    whole = np.frombuffer(text, np.uint8)
+    scanner, book = scanners.scanner(whole, raw, careful)
+    scanner.skip(start)
     status = -1
     while status != DONE:
+        book.turn()
         status, rows = scanner.next(PIECE)
         if status == ODD:
             raise NotPlain
-        yield Shred(text, rows, raw)
+        yield Shred(text, rows, raw, book)
     if not scanner.only_ascii:
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:

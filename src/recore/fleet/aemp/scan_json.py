@@ -12,22 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.fleet.aemp import vocabulary as v
-from recore.fleet.aemp.decode import I64, TEXT_TYPE, U64, compiled, hashed
-from recore.fleet.aemp.scan import (
+from recore.fleet.aemp.book import Book
+from recore.fleet.aemp.decode import hashed
+from recore.fleet.aemp.memory import address, addresses, byte, compiled, get, inner, let, numbers
+from recore.fleet.aemp.scan_parts import (
     DATUM,
     DONE,
     EQUIPMENT,
-    KEYS,
-    KINDS,
     LEAF,
     MORE,
     ODD,
+    ROOM,
+    STEP,
     clear,
     emit,
     find,
     put,
     space,
+    what,
 )
+from recore.fleet.aemp.scan_parts import NAMES as VOCABULARY
+from recore.fleet.aemp.shapes import Shapes, glance, remember, scalar
 
 DEPTH: Final = 30  # of frames; deeper documents are left to the other reader
 NAMES: Final = 64  # different names in one object
@@ -37,7 +42,7 @@ _ARRAY: Final = 8  # added to what a frame is for
 # columns of the stack
 _USE, _CODE, _LEVEL, _OPENED, _COUNT, _TIMED = 0, 1, 2, 3, 4, 5
 # places in the state
-_AT, _NEXT, _EQ, _TOP, _HIGH = 0, 1, 2, 3, 4
+_AT, _NEXT, _EQ, _TOP, _HIGH, _BEGUN = 0, 1, 2, 3, 4, 5
 _VALUE, _FIRST, _KEY, _FIRST_KEY, _AFTER = 0, 1, 2, 3, 4
 _OFFSET, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
 _SNAPSHOT_TIME = np.uint64(hashed("snapshottime"))
@@ -49,31 +54,65 @@ class JsonScanner:
     Parameters
     ----------
     text : the whole document in UTF-8
+    book : takes whole equipments whose rows are then left out; none makes rows of all
+    shapes : elements that are known already
     """
 
-    def __init__(self, text: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, text: NDArray[np.uint8], book: Book | None = None, shapes: Shapes | None = None
+    ) -> None:
         self._text, self._state = text, np.zeros(8, np.int64)
+        self._seen, self._row = np.zeros(2, np.int64), np.zeros(v.ROW, np.int64)
+        self._book, self._rows = book, np.empty((STEP + ROOM if book else 0, v.ROW), np.int64)
+        self._shapes = shapes or Shapes("json", learns=False)
         self._state[_NEXT], self._state[_TOP] = 1, -1
         self._stack = np.zeros((DEPTH + 2, 6), np.int64)
-        self._names = np.zeros((DEPTH + 2, NAMES), np.uint64)
+        self._names = np.zeros((DEPTH + 2, NAMES), np.int64)
+
+    def skip(self, count: int) -> None:
+        """Begin so many bytes later."""
+        self._state[_AT] = count
 
     def next(self, most: int) -> tuple[int, NDArray[np.int64]]:
-        """Rows up to the end of an equipment after at least `most`; and MORE, DONE or ODD."""
-        rows = np.empty((most + 4096, v.ROW), np.int64)
-        status, count = _json(self._text, self._state, self._stack, self._names, rows, most, KEYS, KINDS)
-        return int(status), rows[:count]
+        """Rows up to the end of an equipment after at least `most` elements; and MORE, DONE or ODD."""
+        text = address(self._text)
+        arrays = (self._state, self._stack, self._names, self._row, self._seen)
+        state, stack, names, row, seen = addresses(arrays).tolist()
+        pieces, told, status = list[NDArray[np.int64]](), 0, MORE
+        while status == MORE and told < most:
+            step = min(most - told, STEP)
+            rows = self._rows if self._book else np.empty((step + ROOM, v.ROW), np.int64)
+            shapes = self._shapes.addresses
+            status, count = _json(
+                text,
+                len(self._text),
+                state,
+                stack,
+                names,
+                address(rows),
+                step,
+                row,
+                address(VOCABULARY),
+                seen,
+                address(shapes),
+            )
+            told += count
+            self._shapes.learn(self._text)
+            rows = rows[:count]
+            pieces.append(self._book.take(self._text, rows).copy() if self._book else rows)
+        return int(status), np.concatenate(pieces)
 
     @property
     def only_ascii(self) -> bool:
         return not self._state[_HIGH]
 
 
-@compiled(f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}, {I64})")
-def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "UniTuple(int64, 2)"))
+def _string(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """Where the string whose first character is at `at` ends (its quote; -1: not plain), and all its bytes' bits."""
     high = np.int64(0)
     while at < end:
-        c = text[at]
+        c = byte(text, at)
         if c == 34:
             return at, high
         if c < 32:
@@ -83,15 +122,15 @@ def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
             at += 1
             if at >= end:
                 return np.int64(-1), high
-            c = text[at]
+            c = byte(text, at)
             if c == 117:
                 if at + 4 >= end:
                     return np.int64(-1), high
                 for i in range(1, 5):
-                    d = text[at + i]
+                    d = byte(text, at + i)
                     if not (48 <= d <= 57 or 65 <= d <= 70 or 97 <= d <= 102):
                         return np.int64(-1), high
-                if (text[at + 1] == 68 or text[at + 1] == 100) and text[at + 2] > 55:
+                if (byte(text, at + 1) == 68 or byte(text, at + 1) == 100) and byte(text, at + 2) > 55:
                     return np.int64(-1), high  # a surrogate
                 at += 4
             elif not (
@@ -102,113 +141,78 @@ def _string(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
     return np.int64(-1), high
 
 
-@compiled(f"{I64}({TEXT_TYPE}, {I64}, {I64})")
-def _scalar(text: NDArray[np.uint8], at: Any, end: Any) -> Any:
-    """Where a number, true, false or null ends; -1 where it is none."""
-    c = text[at]
-    word = np.int64(4 if c == 116 or c == 110 else 5 if c == 102 else 0)
-    if word:
-        if at + word > end:
-            return np.int64(-1)
-        a, b, d = text[at + 1], text[at + 2], text[at + 3]
-        if c == 116:
-            return at + 4 if a == 114 and b == 117 and d == 101 else np.int64(-1)
-        if c == 110:
-            return at + 4 if a == 117 and b == 108 and d == 108 else np.int64(-1)
-        return at + 5 if a == 97 and b == 108 and d == 115 and text[at + 4] == 101 else np.int64(-1)
-    if c == 45:
-        at += 1
-    begin = at
-    while at < end and 48 <= text[at] <= 57:
-        at += 1
-    if at == begin or (text[begin] == 48 and at > begin + 1):
-        return np.int64(-1)
-    if at < end and text[at] == 46:
-        at += 1
-        begin = at
-        while at < end and 48 <= text[at] <= 57:
-            at += 1
-        if at == begin:
-            return np.int64(-1)
-    if at < end and (text[at] == 101 or text[at] == 69):
-        at += 1
-        if at < end and (text[at] == 43 or text[at] == 45):
-            at += 1
-        begin = at
-        while at < end and 48 <= text[at] <= 57:
-            at += 1
-        if at == begin:
-            return np.int64(-1)
-    return at
-
-
-@compiled(f"Tuple(({U64}, {U64}))({TEXT_TYPE}, {I64}, {I64})")
-def _key(text: NDArray[np.uint8], at: Any, end: Any) -> tuple[Any, Any]:
+@inner(numbers(3, "Tuple((int64, uint64))"))
+def _key(text: int, at: Any, end: Any) -> tuple[Any, Any]:
     """Hash of a name as it is, and of its local part without case; 0 where it has escapes or other letters."""
     whole, local, begins = _OFFSET, _OFFSET, True
     for i in range(at, end):
-        c = text[i]
+        c = byte(text, i)
         if c == 92 or c >= 128:
-            return np.uint64(0), np.uint64(0)
+            return np.int64(0), np.uint64(0)
         whole = (whole ^ np.uint64(c)) * _PRIME
         if c == 125 or c == 58:  # a namespace or prefix ends
             local, begins = _OFFSET, True
         elif c != 64 or not begins:
             begins = False
             local = (local ^ np.uint64(c + 32 if 65 <= c <= 90 else c)) * _PRIME
-    return whole, local
+    return np.int64(whole), local
 
 
-@compiled(
-    f"UniTuple({I64}, 2)({TEXT_TYPE}, {I64}[::1], {I64}[:, ::1], {U64}[:, ::1], {I64}[:, ::1], {I64}, "
-    f"{U64}[::1], {I64}[:, ::1])"
-)
+@compiled(numbers(11, "UniTuple(int64, 2)"))
 def _json(
-    text: NDArray[np.uint8],
-    state: NDArray[np.int64],
-    stack: NDArray[np.int64],
-    names: NDArray[np.uint64],
-    rows: NDArray[np.int64],
-    most: int,
-    keys: NDArray[np.uint64],
-    kinds: NDArray[np.int64],
+    text: int,
+    end: Any,
+    state: int,
+    stack: int,
+    names: int,
+    rows: int,
+    most: Any,
+    row: int,
+    vocabulary: int,
+    seen: int,
+    shapes: int,
 ) -> tuple[Any, Any]:
-    at: Any = state[_AT]
-    end, count = np.int64(len(text)), np.int64(0)
-    following: Any = state[_NEXT]
-    equipment: Any = state[_EQ]
-    top: Any = state[_TOP]
+    at: Any = get(state, _AT)
+    count = np.int64(0)
+    following: Any = get(state, _NEXT)
+    equipment: Any = get(state, _EQ)
+    top: Any = get(state, _TOP)
     high = np.int64(0)
-    row = np.zeros(v.ROW, np.int64)
+    clear(row)
     # what the next value is for, and its number (code, or slot) and implied unit
     use, code, implied = np.int64(_WALK), np.int64(0), np.int64(0)
-    mode = np.int64(_VALUE if top < 0 and at == 0 else _AFTER)
+    mode = np.int64(_VALUE if get(state, _BEGUN) == 0 else _AFTER)
+    let(state, _BEGUN, 1)
+    unknown = np.int64(-1)  # where an element begins that no shape fits
     while True:
         at = space(text, at, end)
         if mode == _AFTER and top < 0:
-            state[_HIGH] |= high >> 7
+            let(state, _HIGH, get(state, _HIGH) | high >> 7)
             return np.int64(DONE if at >= end else ODD), count
         if at >= end:
             return np.int64(ODD), count
-        c = text[at]
+        c = byte(text, at)
         if mode == _AFTER and c == 44:
             at += 1
-            mode = np.int64(_VALUE if stack[top, _USE] >= _ARRAY else _KEY)
+            mode = np.int64(_VALUE if get(stack, top * 6 + _USE) >= _ARRAY else _KEY)
             if mode == _VALUE:
-                use, code = stack[top, _USE] - _ARRAY, stack[top, _CODE]
+                use, code = get(stack, top * 6 + _USE) - _ARRAY, get(stack, top * 6 + _CODE)
             continue
         if c == 93 or c == 125:  # the end of an array, of an object
             if (mode != _AFTER and mode != (_FIRST if c == 93 else _FIRST_KEY)) or (
-                (stack[top, _USE] >= _ARRAY) != (c == 93)
+                (get(stack, top * 6 + _USE) >= _ARRAY) != (c == 93)
             ):
                 return np.int64(ODD), count
             at += 1
-            done = stack[top, _USE]
+            done = get(stack, top * 6 + _USE)
             top -= 1
             mode = np.int64(_AFTER)
             if done == _DATUM:
                 count = emit(rows, count, row)
-                if count >= len(rows) - 2:
+                if unknown >= 0 and top >= 0 and get(stack, top * 6 + _USE) == _EQUIPMENT:
+                    remember(unknown, at, row, shapes)
+                    unknown = np.int64(-1)
+                if count >= most + ROOM - 2:
                     return np.int64(ODD), count
             elif done == _EQUIPMENT:
                 equipment = np.int64(0)
@@ -220,69 +224,88 @@ def _json(
         if mode >= _KEY:
             if c != 34:
                 return np.int64(ODD), count
+            known = get(stack, top * 6 + _COUNT)
+            if get(stack, top * 6 + _USE) == _EQUIPMENT and known < NAMES:
+                stop, whole = glance(text, at, end, np.int64(92), row, seen, shapes)
+                unknown = at
+                if stop >= 0:
+                    for i in range(known):
+                        if get(names, top * NAMES + i) == whole:
+                            return np.int64(ODD), count
+                    let(names, top * NAMES + known, whole)
+                    let(stack, top * 6 + _COUNT, known + 1)
+                    let(row, v.EQUIPMENT_COLUMN, equipment)
+                    count = emit(rows, count, row)
+                    if count >= most + ROOM - 2:
+                        return np.int64(ODD), count
+                    at, mode = stop, np.int64(_AFTER)
+                    continue
             stop, bits = _string(text, at + 1, end)
             if stop < 0 or stop - at > 1000:
                 return np.int64(ODD), count
             whole, local = _key(text, at + 1, stop)
-            known = stack[top, _COUNT]
             if whole == 0 or known >= NAMES:
                 return np.int64(ODD), count
             for i in range(known):
-                if names[top, i] == whole:
+                if get(names, top * NAMES + i) == whole:
                     return np.int64(ODD), count
-            names[top, known] = whole
-            stack[top, _COUNT] = known + 1
+            let(names, top * NAMES + known, whole)
+            let(stack, top * 6 + _COUNT, known + 1)
             at = space(text, stop + 1, end)
-            if at >= end or text[at] != 58:
+            if at >= end or byte(text, at) != 58:
                 return np.int64(ODD), count
             at += 1
-            found = find(local, keys)
-            inside = stack[top, _USE]
+            found = find(local, vocabulary)
+            inside = get(stack, top * 6 + _USE)
             mode, use = np.int64(_VALUE), np.int64(_WALK if inside <= _EQUIPMENT else _SKIP)
             if found >= 0:
-                kind, code = kinds[found, 0], kinds[found, 1]
+                kind, code = what(found, 0, vocabulary), what(found, 1, vocabulary)
                 if inside == _DATUM and kind >= LEAF:
-                    use, implied = np.int64(_LEAF), kinds[found, 2]
+                    use, implied = np.int64(_LEAF), what(found, 2, vocabulary)
                 elif inside <= _EQUIPMENT and kind == EQUIPMENT:
                     if equipment:
                         return np.int64(ODD), count  # equipment of an equipment
                     use = np.int64(_EQUIPMENT)
                 elif inside <= _EQUIPMENT and kind == DATUM:
                     use = np.int64(_DATUM)
-                elif inside <= _EQUIPMENT and local == _SNAPSHOT_TIME and stack[top, _LEVEL] <= 2:
-                    if stack[top, _TIMED] or stack[top, _OPENED] < 0:
+                elif inside <= _EQUIPMENT and local == _SNAPSHOT_TIME and get(stack, top * 6 + _LEVEL) <= 2:
+                    if get(stack, top * 6 + _TIMED) or get(stack, top * 6 + _OPENED) < 0:
                         return np.int64(ODD), count
-                    stack[top, _TIMED] = 1
+                    let(stack, top * 6 + _TIMED, 1)
                     use = np.int64(_SNAPSHOT)
             continue
         # a value
         if c == 91 or c == 123:
-            level = stack[top, _LEVEL] + 1 if top >= 0 else np.int64(0)
+            level = get(stack, top * 6 + _LEVEL) + 1 if top >= 0 else np.int64(0)
             inner = use
             if use == _SNAPSHOT or top >= DEPTH - 1:
                 return np.int64(ODD), count
-            if use == _LEAF or (use == _DATUM and c == 91 and stack[top, _USE] == _DATUM + _ARRAY):
+            if use == _LEAF or (use == _DATUM and c == 91 and get(stack, top * 6 + _USE) == _DATUM + _ARRAY):
                 inner = np.int64(_SKIP)  # an object is no value, a list in a list no element
-            if use == _EQUIPMENT and c == 91 and stack[top, _USE] == _EQUIPMENT + _ARRAY:
+            if use == _EQUIPMENT and c == 91 and get(stack, top * 6 + _USE) == _EQUIPMENT + _ARRAY:
                 return np.int64(ODD), count
-            if use == _EQUIPMENT and stack[top, _USE] == _EQUIPMENT + _ARRAY:
+            if use == _EQUIPMENT and get(stack, top * 6 + _USE) == _EQUIPMENT + _ARRAY:
                 level -= 1  # the list of equipment is no level of its own
             if c == 123 and inner == _EQUIPMENT:
                 equipment = following
                 following += 1
             elif c == 123 and inner == _DATUM:
                 clear(row)
-                row[v.EQUIPMENT_COLUMN], row[v.CODE_COLUMN] = equipment, code
+                let(row, v.EQUIPMENT_COLUMN, equipment)
+                let(row, v.CODE_COLUMN, code)
             top += 1
-            stack[top, _USE] = inner + (_ARRAY if c == 91 else 0)
-            stack[top, _CODE], stack[top, _LEVEL], stack[top, _OPENED] = code, level, count
-            stack[top, _COUNT] = stack[top, _TIMED] = 0
+            let(stack, top * 6 + _USE, inner + (_ARRAY if c == 91 else 0))
+            let(stack, top * 6 + _CODE, code)
+            let(stack, top * 6 + _LEVEL, level)
+            let(stack, top * 6 + _OPENED, count)
+            let(stack, top * 6 + _COUNT, 0)
+            let(stack, top * 6 + _TIMED, 0)
             mode = np.int64(_FIRST if c == 91 else _FIRST_KEY)
             at += 1
             if c == 91:
                 use = inner
                 after = space(text, at, end)
-                if after < end and text[after] != 93:
+                if after < end and byte(text, after) != 93:
                     mode = np.int64(_VALUE)
             continue
         if use == _EQUIPMENT or top < 0:
@@ -296,7 +319,7 @@ def _json(
             at = stop + 1
         else:
             start = at
-            stop = _scalar(text, at, end)
+            stop = scalar(text, at, end)
             if stop < 0:
                 return np.int64(ODD), count
             at = stop
@@ -307,23 +330,26 @@ def _json(
             if not put(text, row, code, start, stop):
                 return np.int64(ODD), count
             if implied:
-                row[v.UNIT_COLUMN] = implied
+                let(row, v.UNIT_COLUMN, implied)
         elif use == _SNAPSHOT and (c == 116 or c == 102):
             return np.int64(ODD), count
         elif use == _SNAPSHOT and stop > start:  # it comes before what its object said until now
-            before = stack[top, _OPENED]
+            before = get(stack, top * 6 + _OPENED)
             for i in range(count, before, -1):
-                emit(rows, i, rows[i - 1])
-            clear(rows[before])
-            rows[before, v.CODE_COLUMN] = v.DOCUMENT
-            rows[before, v.EQUIPMENT_COLUMN] = equipment
-            if not put(text, rows[before], np.int64(-1), start, stop):
+                emit(rows, i, rows + 8 * v.ROW * (i - 1))
+            clear(rows + 8 * v.ROW * before)
+            let(rows, before * v.ROW + v.CODE_COLUMN, v.DOCUMENT)
+            let(rows, before * v.ROW + v.EQUIPMENT_COLUMN, equipment)
+            if not put(text, rows + 8 * v.ROW * before, np.int64(-1), start, stop):
                 return np.int64(ODD), count
             count += 1
-            if count >= len(rows) - 2:
+            if count >= most + ROOM - 2:
                 return np.int64(ODD), count
     for i in range(top + 1):
-        stack[i, _OPENED] = -1
-    state[_AT], state[_NEXT], state[_EQ], state[_TOP] = at, following, equipment, top
-    state[_HIGH] |= high >> 7
+        let(stack, i * 6 + _OPENED, -1)
+    let(state, _AT, at)
+    let(state, _NEXT, following)
+    let(state, _EQ, equipment)
+    let(state, _TOP, top)
+    let(state, _HIGH, get(state, _HIGH) | high >> 7)
     return np.int64(MORE), count

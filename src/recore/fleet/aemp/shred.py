@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Any, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
 
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from recore.errors import BadInput
 from recore.fleet.aemp import vocabulary as v
+
+if TYPE_CHECKING:
+    from recore.fleet.aemp.book import Book
 
 DEPTH: Final = 32
 CHUNK: Final = 1 << 20
@@ -39,11 +42,13 @@ class Shred:
     text : bytes that the rows point into, or a file in memory
     rows : int64, (rows, vocabulary.ROW)
     raw : text is as the file has it, with references or escapes in it
+    book : records that were taken already and have no rows here
     """
 
     text: bytes | mmap
     rows: NDArray[np.int64]
     raw: Literal["", "xml", "json"] = ""
+    book: Book | None = None
 
     def at(self, row: int, slot: int) -> str:
         """Text of a slot of a row; slot -1 is the time."""
@@ -55,7 +60,7 @@ class Shred:
         if self.raw == "xml" and b"&" in text:
             return unescape(text.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}).strip()
         if self.raw == "json" and b"\\" in text:
-            return str(json.loads(b'"' + text + b'"')).strip()
+            return str(json.loads(f'"{text.decode("utf-8", "replace")}"')).strip()
         return text.decode("utf-8", "replace").strip()
 
 

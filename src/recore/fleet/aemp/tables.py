@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ TIME = pa.timestamp("us", tz="UTC")
 CONFLICTS_TOLD = 100
 SAME = 1e-9  # relative; what two units of one value may differ by
 OTHER = "another value for this machine and moment came first"
+THERE = "another value for this machine and moment is in the database"
 ELEMENT = {value.column: element.names[0] for element in v.ELEMENTS for value in element.values}
 
 MACHINES = pa.schema([(name, pa.string()) for name in ("machine", "pin", "make", "model", "serial")])
@@ -38,6 +39,13 @@ EVENTS = pa.schema(
 )
 
 
+class Files(NamedTuple):
+    """Which file each reading came from first."""
+
+    names: list[str]
+    of: NDArray[np.int32]
+
+
 @dataclass
 class Normalised:
     """What documents said.
@@ -49,6 +57,7 @@ class Normalised:
     rejected : what was left out: file, machine, time, element, value, reason
     conflicts : values that differ from the one that came first for their machine and moment, and were left out
     conflict_records : the first of them, as `rejected`, and the value that was kept
+    files : where each reading came from first
     """
 
     machines: pa.Table
@@ -57,6 +66,7 @@ class Normalised:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     conflicts: int = 0
     conflict_records: list[dict[str, Any]] = field(default_factory=list)
+    files: Files = field(default_factory=lambda: Files([], np.empty(0, np.int32)))
 
 
 @dataclass
@@ -70,12 +80,33 @@ class Part:
 
 
 @dataclass
+class Events:
+    """Events of one piece of a file; machines and sayings are numbers."""
+
+    machine: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    saying: NDArray[np.int32]
+
+
+Saying = tuple[str, str, str, str, str]  # kind, code, description, severity, source
+
+
+@dataclass
 class Taken:
-    """What was taken from some files, not joined yet."""
+    """What was taken from some files, not joined yet.
+
+    Parameters
+    ----------
+    machines, sayings : what the numbers mean; several of one reader may share them
+    seen : numbers of machines as they came
+    rejected, conflict_records : machines are numbers until they are joined
+    """
 
     machines: list[Machine] = field(default_factory=list)
+    sayings: list[Saying] = field(default_factory=list)
+    seen: list[NDArray[np.int32]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[Events] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     conflicts: int = 0
     conflict_records: list[dict[str, Any]] = field(default_factory=list)
@@ -86,7 +117,7 @@ class Taken:
             self.conflict_records.append(
                 {
                     "file": where,
-                    "machine": self.machines[machine].json(),
+                    "machine": int(machine),
                     "time": iso(ts),
                     "element": ELEMENT[column],
                     "column": column,
@@ -97,27 +128,47 @@ class Taken:
             )
 
     def finish(self) -> Normalised:
-        """Everything that was taken, each machine and moment once."""
+        """Everything that was joined, each machine and moment once."""
         keys = pa.array([m.key for m in self.machines], pa.string())
         machines = pa.Table.from_arrays(
             [keys, *(pa.array([m[i] or None for m in self.machines], pa.string()) for i in range(4))],
             schema=MACHINES,
         )
-        events = list(zip(*self.events, strict=True)) if self.events else [()] * 7
-        event_table = pa.Table.from_arrays(
+        events = self._events(keys)
+        readings, files = self._readings(keys)
+        for record in (*self.rejected, *self.conflict_records):
+            if isinstance(number := record.get("machine"), int):
+                record["machine"] = self.machines[number].json()
+        return Normalised(
+            machines, readings, events, self.rejected, self.conflicts, self.conflict_records, files
+        )
+
+    def _events(self, keys: pa.Array) -> pa.Table:
+        events, self.events = self.events, []
+        machine = np.concatenate([np.empty(0, np.int32), *(e.machine for e in events)])
+        ts = np.concatenate([np.empty(0, np.int64), *(e.ts for e in events)])
+        spoken = np.concatenate([np.empty(0, np.int32), *(e.saying for e in events)])
+        # an event is known by machine, moment, kind and code; of several the first stands
+        codes = {text[:2]: i for i, text in reversed(list(enumerate(self.sayings)))}
+        code = np.array([codes[text[:2]] for text in self.sayings], np.int32)[spoken]
+        order = np.lexsort((code, ts, machine))
+        first = np.ones(len(order), bool)
+        for column in (code, ts, machine):
+            first[1:] &= column[order][1:] == column[order][:-1]
+        first[1:] = ~first[1:]
+        kept = np.sort(order[first])
+        machine, ts, saying = machine[kept], ts[kept], pa.array(spoken[kept])
+        said = [pa.array([text[i] for text in self.sayings], pa.string()) for i in range(5)]
+        return pa.Table.from_arrays(
             [
-                keys.take(pa.array(events[0], pa.int64())),
-                pa.array(events[1], pa.int64()).cast(pa.timestamp("us")).cast(TIME),
-                *(pa.array(column, pa.string()) for column in events[2:]),
+                keys.take(pa.array(machine)),
+                pa.array(ts).cast(pa.timestamp("us")).cast(TIME),
+                *(texts.take(saying) for texts in said),
             ],
             schema=EVENTS,
         )
-        readings = self._readings(keys)
-        return Normalised(
-            machines, readings, event_table, self.rejected, self.conflicts, self.conflict_records
-        )
 
-    def _readings(self, keys: pa.Array) -> pa.Table:
+    def _readings(self, keys: pa.Array) -> tuple[pa.Table, Files]:
         parts, self.parts = self.parts, []
         machine = np.concatenate([np.empty(0, np.int32), *(p.machine for p in parts)])
         ts = np.concatenate([np.empty(0, np.int64), *(p.ts for p in parts)])
@@ -152,7 +203,11 @@ class Taken:
                     )
             arrays.append(pa.array(column, from_pandas=True))
             names.append(name)
-        return pa.Table.from_arrays(arrays, names=names)
+        names_of = list(dict.fromkeys(p.where for p in parts))
+        numbers = {name: number for number, name in enumerate(names_of)}
+        told = [np.full(len(p.ts), numbers[p.where], np.int32) for p in parts]
+        files = Files(names_of, np.concatenate([np.empty(0, np.int32), *told])[heads])
+        return pa.Table.from_arrays(arrays, names=names), files
 
 
 def first_told(record: NDArray[np.int64], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -170,23 +225,35 @@ def differing(kept: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray
 
 
 def joined(pieces: Sequence[Taken]) -> Taken:
-    """One of several, in their order; machines are numbered anew."""
-    if len(pieces) == 1:
-        return pieces[0]
-    whole, numbers = Taken(), dict[str, int]()
+    """One of several, in their order; machines are numbered anew, as they came."""
+    whole, numbers, sayings = Taken(), dict[str, int](), dict[Saying, int]()
+    renumbered: dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
     for piece in pieces:
-        new = np.empty(len(piece.machines), np.int32)
-        for i, machine in enumerate(piece.machines):
-            new[i] = number = numbers.setdefault(machine.key, len(whole.machines))
+        # readers that share their numbers have them renumbered once
+        machine, saying = renumbered.get(id(piece.machines), (np.empty(0, np.int32), np.empty(0, np.int32)))
+        machine = np.concatenate([machine, np.full(len(piece.machines) - len(machine), -1, np.int32)])
+        for i in (seen := np.concatenate([np.empty(0, np.int32), *piece.seen]))[machine[seen] < 0].tolist():
+            number = numbers.setdefault(piece.machines[i].key, len(whole.machines))
+            machine[i] = number
             if number == len(whole.machines):
-                whole.machines.append(machine)
+                whole.machines.append(piece.machines[i])
+        new = [sayings.setdefault(said, len(sayings)) for said in piece.sayings[len(saying) :]]
+        saying = np.concatenate([saying, np.array(new, np.int32)])
+        renumbered[id(piece.machines)] = machine, saying
         for part in piece.parts:
-            part.machine = new[part.machine]
+            part.machine = machine[part.machine]
+        for event in piece.events:
+            event.machine, event.saying = machine[event.machine], saying[event.saying]
+        for record in (*piece.rejected, *piece.conflict_records):
+            if isinstance(who := record.get("machine"), int):
+                record["machine"] = int(machine[who])
         whole.parts += piece.parts
-        whole.events += [(int(new[event[0]]), *event[1:]) for event in piece.events]
+        whole.events += piece.events
         whole.rejected += piece.rejected
         whole.conflicts += piece.conflicts
         whole.conflict_records += piece.conflict_records
+    whole.sayings = list(sayings)
+    whole.seen = [np.arange(len(whole.machines), dtype=np.int32)]
     del whole.conflict_records[CONFLICTS_TOLD:]
     return whole
 

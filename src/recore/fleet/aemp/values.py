@@ -14,7 +14,7 @@ from recore.fleet.aemp import vocabulary as v
 from recore.fleet.aemp.shred import Shred
 
 if TYPE_CHECKING:
-    from recore.fleet.aemp.decode import Decoded
+    from recore.fleet.aemp.decode_rows import Decoded
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(

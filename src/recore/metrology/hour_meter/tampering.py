@@ -110,6 +110,9 @@ def tampering(
     events = _exchanged(events, t_h, tolerance)
     events += _hidden_halves(events, machine, t_h, hours, tolerance)
     events = _paired(events)
+    late = [e for e in events if _late(e, machine, t_h, hours, tolerance)]
+    wrong += [e.before for e in late]
+    events = [e for e in events if e not in late]
     return Found(
         tuple(sorted(events, key=lambda e: (e.machine, e.after))),
         tuple(sorted(wrong)),
@@ -184,6 +187,24 @@ def _exchanged(events: list[Event], t: Floats, tolerance: float) -> list[Event]:
             second, kind="swap", partner=first.before, confidence=max(second.confidence, 0.98)
         )
     return events
+
+
+def _late(event: Event, machine: Integers, t: Floats, h: Floats, tolerance: float) -> bool:
+    """Whether a rise is an old reading that came under a later time: without it the meter can have run.
+
+    An old reading shows no more than the one before it. A lone exchange whose meters differ by less than two steps of
+    the clock would look the same, and is not told: one reading is no evidence of another meter.
+    """
+    i, k = event.before, event.after
+    if (
+        event.partner >= 0
+        or event.hours_after <= event.hours_before
+        or i == 0
+        or machine[i - 1] != event.machine
+    ):
+        return False
+    rise, elapsed = h[k] - h[i - 1], t[k] - t[i - 1]
+    return bool(h[i] <= h[i - 1] and -tolerance <= rise <= elapsed + tolerance)
 
 
 def _hidden_halves(
