@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,23 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "measured_children: the lines that its child processes run are counted"
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Child processes are not traced unless their module asks: most are started to be killed or to print one word,
+    and the tracer doubles what they take."""
+    follow = "COVERAGE_PROCESS_CONFIG"
+    kept = None if request.node.get_closest_marker("measured_children") else os.environ.pop(follow, None)
+    yield
+    if kept is not None:
+        os.environ[follow] = kept
 
 
 @pytest.fixture(scope="session")
