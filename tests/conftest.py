@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-from hypothesis import settings
+# two workers share the cores already; threads of the linear algebra would only wait for each other
+for _library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # a landing must not hang on the luck of a draw, and draws the same examples each time: half of them do; at a desk
 # every run looks somewhere new
