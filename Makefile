@@ -14,6 +14,7 @@ demo: .venv/installed ## run the whole chain on the bundled machine
 	@.venv/bin/recore demo --out $(OUT)
 
 test: .venv/installed-dev ## run every test, with branch coverage
+	@.venv/bin/python tools/compile_kernels.py
 	@.venv/bin/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 serve: .venv/installed ## serve the pages on http://127.0.0.1:8000

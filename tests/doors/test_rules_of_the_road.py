@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 CENT = Decimal("0.01")
-
-
-def recore(*words: Any, code: int = 0) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "recore", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == code, (done.returncode, done.stderr[-2000:])
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout) if "--json" in words and code != 2 else done
 
 
 def write(path: Path, document: Any) -> Path:
@@ -79,19 +66,47 @@ MACHINE = {
 }  # fmt: skip
 
 
+@dataclass
+class Desk:
+    """A folder with the files of one question, and the command line to ask it."""
+
+    folder: Path
+    recore: Callable[..., Any]
+
+    def ask(self, *words: Any, code: int = 0) -> Any:
+        done = self.recore(*words)
+        assert done.status == code, (done.status, done.err[-2000:])
+        assert "Traceback" not in done.err
+        return done.json if "--json" in words and code != 2 else done
+
+    def eligible(self, text: str, machine: Any, *words: Any, code: int = 0) -> Any:
+        write(self.folder / "rules" / "xx.toml", text)
+        file = write(self.folder / "machine.json", machine)
+        return self.ask(
+            "run", "trade.eligibility", file, "-p", "country=XX", "-p", "shipment_date=2026-12-01", "-p",
+            f"rules={self.folder / 'rules'}", "--json", "--out", self.folder / "out", *words, code=code,
+        )  # fmt: skip
+
+    def landed(self, text: str, quote: Any, *words: Any, code: int = 0) -> Any:
+        write(self.folder / "rules" / "xx.toml", text)
+        file = write(self.folder / "quote.json", quote)
+        return self.ask(
+            "run", "trade.landed-cost", file, "-p", f"rules={self.folder / 'rules'}", "--json", "--out",
+            self.folder / "out", *words, code=code,
+        )  # fmt: skip
+
+    def planned(self, items: Any, container: Any, *words: Any, code: int = 0) -> Any:
+        return self.ask(
+            "run", "trade.load-plan", write(self.folder / "items.json", {"items": items}),
+            write(self.folder / "container.json", container), "-p", "seconds=3", "--json", "--out",
+            self.folder / "out", *words, code=code,
+        )  # fmt: skip
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def desk(tmp_path: Path, recore: Callable[..., Any]) -> Desk:
     (tmp_path / "rules").mkdir()
-    return tmp_path
-
-
-def eligible(folder: Path, text: str, machine: Any, *words: Any, code: int = 0) -> Any:
-    write(folder / "rules" / "xx.toml", text)
-    file = write(folder / "machine.json", machine)
-    return recore(
-        "run", "trade.eligibility", file, "-p", "country=XX", "-p", "shipment_date=2026-12-01", "-p",
-        f"rules={folder / 'rules'}", "--json", "--out", folder / "out", *words, code=code,
-    )  # fmt: skip
+    return Desk(tmp_path, recore)
 
 
 @pytest.mark.parametrize(
@@ -119,11 +134,11 @@ def eligible(folder: Path, text: str, machine: Any, *words: Any, code: int = 0) 
         ({}, COVER + AGE.replace("evidence_level = 2", "evidence_level = 5") + BAN + COC, "unknown"),
     ],
 )
-def test_eligibility(folder: Path, change: dict[str, Any], text: str, verdict: str) -> None:
+def test_eligibility(desk: Desk, change: dict[str, Any], text: str, verdict: str) -> None:
     machine = {name: item for name, item in {**MACHINE, **change}.items() if item is not None}
-    found = eligible(folder, text, machine)
+    found = desk.eligible(text, machine)
     assert value(found, "verdict") == verdict
-    reasons = rows(folder / "out", "reasons")
+    reasons = rows(desk.folder / "out", "reasons")
     assert {"rule_id", "outcome", "text", "source"} <= set(
         reasons[0] if reasons else {"rule_id", "outcome", "text", "source"}
     )
@@ -141,36 +156,36 @@ def test_eligibility(folder: Path, change: dict[str, Any], text: str, verdict: s
         assert {"xx.age", "xx.age5"} <= {reason["rule_id"] for reason in reasons}
 
 
-def test_a_build_year_to_come_is_bad_input(folder: Path) -> None:
-    done = eligible(folder, COVER + AGE + BAN + COC, {**MACHINE, "build_year": 2031}, code=2)
-    assert "2031" in done.stderr
+def test_a_build_year_to_come_is_bad_input(desk: Desk) -> None:
+    done = desk.eligible(COVER + AGE + BAN + COC, {**MACHINE, "build_year": 2031}, code=2)
+    assert "2031" in done.err
 
 
-def test_what_was_recorded_later_is_not_known_before(folder: Path) -> None:
+def test_what_was_recorded_later_is_not_known_before(desk: Desk) -> None:
     text = COVER + AGE + BAN + COC
-    assert value(eligible(folder, text, MACHINE, "-p", "known_on=2019-12-31"), "verdict") == "unknown"
-    assert value(eligible(folder, text, MACHINE, "-p", "known_on=2020-01-01"), "verdict") == "pass"
+    assert value(desk.eligible(text, MACHINE, "-p", "known_on=2019-12-31"), "verdict") == "unknown"
+    assert value(desk.eligible(text, MACHINE, "-p", "known_on=2020-01-01"), "verdict") == "pass"
 
 
-def test_a_list_of_machines_is_one_finding_with_a_table(folder: Path) -> None:
+def test_a_list_of_machines_is_one_finding_with_a_table(desk: Desk) -> None:
     machines = [MACHINE, {**MACHINE, "build_year": 2015}, {"family": "dozer"}]
-    eligible(folder, COVER + AGE + BAN + COC, machines)
-    assert [row["verdict"] for row in rows(folder / "out", "verdicts")] == ["pass", "fail", "unknown"]
+    desk.eligible(COVER + AGE + BAN + COC, machines)
+    assert [row["verdict"] for row in rows(desk.folder / "out", "verdicts")] == ["pass", "fail", "unknown"]
 
 
-def test_the_shipped_rows_answer_for_twenty_countries(tmp_path: Path) -> None:
-    file = write(tmp_path / "machine.json", MACHINE)
-    found = recore(
+def test_the_shipped_rows_answer_for_twenty_countries(desk: Desk) -> None:
+    file = write(desk.folder / "machine.json", MACHINE)
+    found = desk.ask(
         "run", "trade.eligibility", file, "-p", "country=VN", "-p", "shipment_date=2026-12-01", "--json"
     )
     assert value(found, "verdict") in ("pass", "fail", "unknown")
-    recore("rules", "export", tmp_path / "all")
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (tmp_path / "all").rglob("*.toml"))
+    desk.ask("rules", "export", desk.folder / "all")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (desk.folder / "all").rglob("*.toml"))
     import tomllib
 
     covered = {row["jurisdiction"] for row in tomllib.loads(text)["rule"] if row["domain"] == "coverage"}
     assert len(covered) >= 20
-    assert recore("rules", "check", tmp_path / "all", "--json")["ok"] is True
+    assert desk.ask("rules", "check", desk.folder / "all", "--json")["ok"] is True
 
 
 def charge(name: str, order: int, params: str, **more: str) -> str:
@@ -197,17 +212,8 @@ QUOTE = {
 }  # fmt: skip
 
 
-def landed(folder: Path, text: str, quote: Any, *words: Any, code: int = 0) -> Any:
-    write(folder / "rules" / "xx.toml", text)
-    file = write(folder / "quote.json", quote)
-    return recore(
-        "run", "trade.landed-cost", file, "-p", f"rules={folder / 'rules'}", "--json", "--out", folder / "out",
-        *words, code=code,
-    )  # fmt: skip
-
-
-def test_landed_cost_to_the_cent(folder: Path) -> None:
-    found = landed(folder, DUTY + LEVY + FEE + VAT, QUOTE)
+def test_landed_cost_to_the_cent(desk: Desk) -> None:
+    found = desk.landed(DUTY + LEVY + FEE + VAT, QUOTE)
     cif = (Decimal(108000) / (1 - Decimal("1.1") * Decimal("0.003"))).quantize(CENT, ROUND_HALF_UP)
     assert cif == Decimal("108357.58")
     duty = (cif * Decimal("0.05")).quantize(CENT, ROUND_HALF_UP)
@@ -218,8 +224,8 @@ def test_landed_cost_to_the_cent(folder: Path) -> None:
     assert Decimal(repr(value(found, "landed_total"))) == cif + duty + levy + fee + vat
     assert found["results"]["landed_total"]["unit"] == "USD"
     assert abs(value(found, "sea_distance_nm") - 6333) < 0.01 * 6333
-    lines = {line["name"]: line for line in rows(folder / "out", "lines")}
-    names = [line["name"] for line in rows(folder / "out", "lines")]
+    lines = {line["name"]: line for line in rows(desk.folder / "out", "lines")}
+    names = [line["name"] for line in rows(desk.folder / "out", "lines")]
     assert [name for name in names if name in ("duty", "levy", "fee", "vat")] == [
         "duty",
         "levy",
@@ -231,16 +237,16 @@ def test_landed_cost_to_the_cent(folder: Path) -> None:
     assert str(lines["duty"]["date"]).startswith("2026-12-01")
 
 
-def test_a_longer_way_round(folder: Path) -> None:
-    found = landed(folder, DUTY, {**QUOTE, "destination_port": "NLRTM"})
-    longer = landed(folder, DUTY, {**QUOTE, "destination_port": "NLRTM", "closed": ["suez"]})
+def test_a_longer_way_round(desk: Desk) -> None:
+    found = desk.landed(DUTY, {**QUOTE, "destination_port": "NLRTM"})
+    longer = desk.landed(DUTY, {**QUOTE, "destination_port": "NLRTM", "closed": ["suez"]})
     assert abs(value(found, "sea_distance_nm") - 10576) < 110
     assert abs(value(longer, "sea_distance_nm") - 13514) < 140
 
 
-def test_a_recycling_fee_by_coefficient(folder: Path) -> None:
-    landed(folder, RECYCLING, {**QUOTE, "currency": "RUB"})
-    lines = {line["name"]: line for line in rows(folder / "out", "lines")}
+def test_a_recycling_fee_by_coefficient(desk: Desk) -> None:
+    desk.landed(RECYCLING, {**QUOTE, "currency": "RUB"})
+    lines = {line["name"]: line for line in rows(desk.folder / "out", "lines")}
     assert Decimal(str(lines["recycling"]["amount"])) == Decimal("9879075.00")
 
 
@@ -260,8 +266,8 @@ def test_a_recycling_fee_by_coefficient(folder: Path) -> None:
         (AGE, {}, "XX"),
     ],
 )
-def test_no_total_where_it_would_be_a_guess(folder: Path, text: str, quote: Any, word: str) -> None:
-    found = landed(folder, text, {**QUOTE, **quote})
+def test_no_total_where_it_would_be_a_guess(desk: Desk, text: str, quote: Any, word: str) -> None:
+    found = desk.landed(text, {**QUOTE, **quote})
     assert "landed_total" not in found["results"]
     assert any(word in refusal["text"] for refusal in found["refusals"])
 
@@ -270,18 +276,18 @@ def test_no_total_where_it_would_be_a_guess(folder: Path, text: str, quote: Any,
     "change",
     [{"freight": -1}, {"insurance_rate": 1}, {"incoterm": "FOO"}, {"currency": "usd"}, {"fob": "much"}],
 )
-def test_a_quote_that_cannot_be(folder: Path, change: Any) -> None:
-    done = landed(folder, DUTY, {**QUOTE, **change}, code=2)
-    assert next(iter(change)) in done.stderr
+def test_a_quote_that_cannot_be(desk: Desk, change: Any) -> None:
+    done = desk.landed(DUTY, {**QUOTE, **change}, code=2)
+    assert next(iter(change)) in done.err
 
 
-def test_the_highest_bid_for_a_wanted_landed_price(folder: Path) -> None:
+def test_the_highest_bid_for_a_wanted_landed_price(desk: Desk) -> None:
     text = DUTY + LEVY + FEE + VAT
     quote = {name: item for name, item in QUOTE.items() if name != "fob"}
-    found = landed(folder, text, quote, "-p", "landed_wanted=150000")
+    found = desk.landed(text, quote, "-p", "landed_wanted=150000")
     best = Decimal(repr(value(found, "max_fob")))
-    assert value(landed(folder, text, {**QUOTE, "fob": float(best)}), "landed_total") <= 150000
-    assert value(landed(folder, text, {**QUOTE, "fob": float(best + CENT)}), "landed_total") > 150000
+    assert value(desk.landed(text, {**QUOTE, "fob": float(best)}), "landed_total") <= 150000
+    assert value(desk.landed(text, {**QUOTE, "fob": float(best + CENT)}), "landed_total") > 150000
 
 
 CN = rule("cn.vat", "vat_refund", "state", params="{ vat_rate = 0.13, refund_rate = 0.10 }").replace(
@@ -305,16 +311,16 @@ CN = rule("cn.vat", "vat_refund", "state", params="{ vat_rate = 0.13, refund_rat
     ],
 )  # fmt: skip
 def test_what_comes_back_from_the_value_added_tax(
-    folder: Path, purchase: Any, rebate: float, trapped: float
+    desk: Desk, purchase: Any, rebate: float, trapped: float
 ) -> None:
     fx = [{"base": "USD", "quote": "CNY", "date": "2026-12-01", "rate": 7}]
-    found = landed(folder, DUTY + CN, {**QUOTE, "fx": fx, "purchase": purchase, "fob": 100000})
+    found = desk.landed(DUTY + CN, {**QUOTE, "fx": fx, "purchase": purchase, "fob": 100000})
     assert found["results"]["rebate"] == {"value": rebate, "unit": "CNY"}
     assert found["results"]["trapped_vat"] == {"value": trapped, "unit": "CNY"}
 
 
-def test_quotes_to_several_ports(folder: Path) -> None:
-    landed(folder, DUTY, [QUOTE, {**QUOTE, "destination_port": "NLRTM", "freight": 9000}])
+def test_quotes_to_several_ports(desk: Desk) -> None:
+    desk.landed(DUTY, [QUOTE, {**QUOTE, "destination_port": "NLRTM", "freight": 9000}])
 
 
 CONTAINER = {
@@ -332,17 +338,9 @@ def item(name: str, size: list[int], mass: float, count: int = 1, **more: Any) -
     return {"id": name, "size_mm": size, "mass_kg": mass, "count": count, **upright, **more}
 
 
-def planned(folder: Path, items: Any, container: Any, *words: Any, code: int = 0) -> Any:
-    return recore(
-        "run", "trade.load-plan", write(folder / "items.json", {"items": items}),
-        write(folder / "container.json", container), "-p", "seconds=3", "--json", "--out", folder / "out", *words,
-        code=code,
-    )  # fmt: skip
-
-
-def test_boxes_in_a_container(folder: Path) -> None:
-    found = planned(folder, [item("gearbox", [1200, 800, 900], 950, 12)], CONTAINER)
-    placed = rows(folder / "out", "placements")
+def test_boxes_in_a_container(desk: Desk) -> None:
+    found = desk.planned([item("gearbox", [1200, 800, 900], 950, 12)], CONTAINER)
+    placed = rows(desk.folder / "out", "placements")
     assert len(placed) == 12
     assert value(found, "legal") is True
     assert value(found, "vgm_kg") == 12 * 950 + 3900
@@ -355,18 +353,18 @@ def test_boxes_in_a_container(folder: Path) -> None:
             assert x + dx <= a or a + da <= x or y + dy <= b or b + db <= y or z + dz <= c or c + dc <= z
 
 
-def test_what_stays_behind_says_why(folder: Path) -> None:
-    tall = planned(folder, [item("excavator", [9500, 2300, 2650], 21000)], CONTAINER)
-    assert rows(folder / "out", "placements") == []
+def test_what_stays_behind_says_why(desk: Desk) -> None:
+    tall = desk.planned([item("excavator", [9500, 2300, 2650], 21000)], CONTAINER)
+    assert rows(desk.folder / "out", "placements") == []
     assert any("door" in flag["code"] + flag["text"] for flag in tall["flags"])
-    heavy = planned(folder, [item("block", [5000, 1000, 1000], 18000, 2)], CONTAINER)
+    heavy = desk.planned([item("block", [5000, 1000, 1000], 18000, 2)], CONTAINER)
     assert any("payload" in flag["code"] + flag["text"] for flag in heavy["flags"])
     assert value(heavy, "vgm_kg") <= 28600 + 3900
 
 
-def test_an_excavator_on_a_flat_rack(folder: Path) -> None:
-    found = planned(folder, [item("excavator", [9500, 3000, 3100], 22000)], RACK)
-    placed = rows(folder / "out", "placements")
+def test_an_excavator_on_a_flat_rack(desk: Desk) -> None:
+    found = desk.planned([item("excavator", [9500, 3000, 3100], 22000)], RACK)
+    placed = rows(desk.folder / "out", "placements")
     assert len(placed) == 1 and float(placed[0]["y_mm"]) == -385
     assert value(found, "over_width_mm") == 770
     assert value(found, "over_height_mm") == 1150
@@ -382,9 +380,14 @@ OFFER = {
 }  # fmt: skip
 
 
-def test_an_offer_to_the_cent(folder: Path) -> None:
-    found = recore(
-        "run", "finance.offer", write(folder / "case.json", OFFER), "--json", "--out", folder / "out"
+def test_an_offer_to_the_cent(desk: Desk) -> None:
+    found = desk.ask(
+        "run",
+        "finance.offer",
+        write(desk.folder / "case.json", OFFER),
+        "--json",
+        "--out",
+        desk.folder / "out",
     )
     assert value(found, "subsidy") == 67500.0
     assert value(found, "loan_principal") == 350000.0
@@ -393,7 +396,7 @@ def test_an_offer_to_the_cent(folder: Path) -> None:
     balance, rate, interests, helped = Decimal(350000), Decimal("0.0435"), [], Decimal(0)
     growth = (1 + rate / 12) ** 24
     payment = (balance * rate / 12 * growth / (growth - 1)).quantize(CENT, ROUND_HALF_UP)
-    for month, line in enumerate(rows(folder / "out", "schedule"), 1):
+    for month, line in enumerate(rows(desk.folder / "out", "schedule"), 1):
         interest = (balance * rate / 12).quantize(CENT, ROUND_HALF_UP)
         if month <= 12:
             helped += (balance * Decimal("0.015") / 12).quantize(CENT, ROUND_HALF_UP)
@@ -408,8 +411,8 @@ def test_an_offer_to_the_cent(folder: Path) -> None:
     assert Decimal(repr(value(found, "first_payment"))) == payment
 
 
-def test_without_a_row_that_says_yes_there_is_no_subsidy(folder: Path) -> None:
-    file = write(folder / "case.json", {**OFFER, "loan": {**OFFER["loan"], "type": "equal-principal"}})
+def test_without_a_row_that_says_yes_there_is_no_subsidy(desk: Desk) -> None:
+    file = write(desk.folder / "case.json", {**OFFER, "loan": {**OFFER["loan"], "type": "equal-principal"}})
     sector = rule(
         "cn.sector",
         "finance",
@@ -421,22 +424,29 @@ def test_without_a_row_that_says_yes_there_is_no_subsidy(folder: Path) -> None:
         (sector.replace("mining", "construction"), "pass"),
         (sector.replace("borrower.sector", "borrower.size"), "unknown"),
     ):
-        write(folder / "rules" / "cn.toml", text)
-        found = recore(
-            "run", "finance.offer", file, "-p", f"rules={folder / 'rules'}", "--json", "--out", folder / "out"
+        write(desk.folder / "rules" / "cn.toml", text)
+        found = desk.ask(
+            "run",
+            "finance.offer",
+            file,
+            "-p",
+            f"rules={desk.folder / 'rules'}",
+            "--json",
+            "--out",
+            desk.folder / "out",
         )
         assert value(found, "eligibility") == verdict
         assert value(found, "subsidy") == (67500.0 if verdict == "pass" else 0.0)
-    first, *_, last = rows(folder / "out", "schedule")
+    first, *_, last = rows(desk.folder / "out", "schedule")
     share = (Decimal(350000) / 24).quantize(CENT, ROUND_HALF_UP)
     assert Decimal(str(first["principal"])) == share
     assert Decimal(str(last["principal"])) == Decimal(350000) - 23 * share
     assert ROUND_DOWN
 
 
-def test_rows_are_explained(folder: Path) -> None:
-    write(folder / "rules" / "xx.toml", AGE)
-    checked = recore("rules", "check", folder / "rules", "--json", code=1)
+def test_rows_are_explained(desk: Desk) -> None:
+    write(desk.folder / "rules" / "xx.toml", AGE)
+    checked = desk.ask("rules", "check", desk.folder / "rules", "--json", code=1)
     assert any(problem["rule_id"] == "xx.age" for problem in checked["problems"])
-    known = recore("rules", "explain", "condition.cover").stdout
+    known = desk.ask("rules", "explain", "condition.cover").out
     assert "condition.cover" in known

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +16,8 @@ Change = Callable[[str, bytes], bytes]
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    subprocess.run(
-        [sys.executable, "-m", "recore", "demo", "--out", str(folder)],
-        check=True, capture_output=True, env={**os.environ, "RECORE_CONFIG": str(folder / "config")},
-    )  # fmt: skip
-    return folder / "passport.zip"
+def bundle(demo: Any) -> Path:
+    return Path(demo.document["passport"])
 
 
 def repacked(source: Path, target: Path, change: Change, *, keep: bool) -> Path:

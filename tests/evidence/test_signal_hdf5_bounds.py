@@ -18,6 +18,8 @@ import pytest
 from recore.errors import BadInput
 from recore.evidence import Table, hdf5_process, hdf5_walk, open_file
 
+pytestmark = pytest.mark.measured_children
+
 RAMP = np.arange(1000) / 8
 
 # the real server, with a library that does what the name of the file says

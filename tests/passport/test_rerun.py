@@ -13,6 +13,8 @@ from recore.finding import Note
 from recore.passport import issue, verify
 from recore.quantity import Quantity
 
+pytestmark = pytest.mark.measured_children
+
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 

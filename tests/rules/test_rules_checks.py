@@ -23,12 +23,14 @@ def found(folder: Path, *rows: dict[str, Any], as_of: date = DAY) -> list[tuple[
     return [(p.rule_id, p.code, p.severity) for p in rules.check(folder, as_of=as_of)]
 
 
-@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda r: r.rule_id)
-def test_every_vector_of_every_shipped_row(shipped: Rule) -> None:
-    assert {Verdict.PASS, Verdict.FAIL} <= {vector.expect for vector in shipped.test_vectors}
-    for vector in shipped.test_vectors:
-        assert shipped.valid_on(vector.date)
-        assert shipped.answer(vector.given, vector.date).verdict is vector.expect, vector.given
+@pytest.mark.parametrize("domain", sorted({each.domain for each in SHIPPED}))
+def test_every_vector_of_every_shipped_row(domain: str) -> None:
+    for shipped in (each for each in SHIPPED if each.domain == domain):
+        name = shipped.rule_id
+        assert {Verdict.PASS, Verdict.FAIL} <= {vector.expect for vector in shipped.test_vectors}, name
+        for vector in shipped.test_vectors:
+            assert shipped.valid_on(vector.date), name
+            assert shipped.answer(vector.given, vector.date).verdict is vector.expect, (name, vector.given)
 
 
 def test_the_shipped_rows_are_sound() -> None:

@@ -292,7 +292,7 @@ def test_the_wrapper_keeps_the_fill_of_the_block_search(
         container = {
             **BOX, "inner_mm": inner, "door_mm": inner[1:], "floor_kg_per_m": 1e5, "cog_max_offset": [0.5, 0.5],
         }  # fmt: skip
-        plan = planned(items, container, seconds=3)
+        plan = planned(items, container)
         assert not wrong(plan, items, container)
         kinds = [
             BoxKind(tuple(one["size_mm"]), one["count"], tuple(one["vertical_allowed"]), 1.0, True)

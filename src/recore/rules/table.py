@@ -229,12 +229,14 @@ def load(path: Path | str | None = None) -> RuleSet:
 
     Parameters
     ----------
-    path : file or folder; None reads the rows that come with Recore
+    path : file or folder; None gives the rows that come with Recore
 
     Raises
     ------
     BadInput : names the file and, where it can be told, the line
     """
+    if path is None:
+        return shipped()
     rows: list[Rule] = []
     seen: dict[tuple[str, int], str] = {}
     for file in files(path):
@@ -270,7 +272,7 @@ def shipped(part: str = "") -> RuleSet:
     ----------
     part : folder of rows on one subject, such as 'inspection', for who needs no other; '' reads all
     """
-    return load(SHIPPED / part) if part else load()
+    return load(SHIPPED / part)
 
 
 def files(path: Path | str | None) -> list[Path]:

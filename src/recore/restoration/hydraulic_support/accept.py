@@ -12,7 +12,7 @@ from recore.evidence import Table
 from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.model.trade import Day
 from recore.quantity import Quantity
-from recore.restoration.decision import DECIDES
+from recore.restoration.decision import DECIDES, tally
 from recore.restoration.hydraulic_support.acceptance import DOMAIN, test_of, test_rows
 from recore.restoration.hydraulic_support.bench import Bench, benches_of, sheet_of
 from recore.restoration.hydraulic_support.found import Found, found_of
@@ -116,20 +116,13 @@ def accept(
     if not rows:
         raise Refusal("no-limits", "no rule row in force says a limit for these components")
     flags += [*without, *_notes(rows), *_faults_before(found)]
-    counted = {word: sum(row["verdict"] == word for row in rows) for word in ("pass", "fail", "unknown")}
-    open_ = counted["unknown"] + len(without)
-    verdict = "fail" if counted["fail"] else "unknown" if open_ else "pass"
+    counted = tally(rows, len(without))
     return SupportAcceptance(
-        verdict=verdict,
         components=Quantity(len(after), "pcs"),
-        passed=Quantity(counted["pass"], "pcs"),
-        failed=Quantity(counted["fail"], "pcs"),
-        open=Quantity(open_, "pcs"),
-        improved=Quantity(sum(row["change"] == "improved" for row in rows), "pcs"),
-        worse=Quantity(sum(row["change"] == "worse" for row in rows), "pcs"),
+        **counted._asdict(),
         rules_sha256=known.digest,
         tests=_table(rows),
-        report=_report(rows, verdict, flags),
+        report=_report(rows, counted.verdict, flags),
         flags=tuple(flags),
         refusals=() if found is None else found.refusals,
         _rows=tuple(rows),

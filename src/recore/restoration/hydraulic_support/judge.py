@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import hypot
-from typing import Any
 
 from recore.quantity import Quantity
-from recore.restoration.decision import held
+from recore.restoration.decision import changed, held
 from recore.restoration.hydraulic_support.bench import Bench, Sample
 
 
@@ -99,13 +98,10 @@ def verdict_of(value: Quantity, limit: float, least: bool, note: str) -> tuple[s
 
 
 def change_of(was: Quantity | None, now: Quantity | None, least: bool) -> str:
-    """'improved', 'worse' or 'same'; a change counts where it exceeds both uncertainties in quadrature."""
+    """'improved', 'worse' or 'same'; '' where one of the two was not measured."""
     if was is None or now is None:
         return ""
-    step: Any = _number(now) - _number(was)
-    if abs(step) <= hypot(was.uncertainty or 0.0, now.uncertainty or 0.0):
-        return "same"
-    return "improved" if (step > 0) == least else "worse"
+    return changed(_number(was), was.uncertainty or 0.0, _number(now), now.uncertainty or 0.0, least=least)
 
 
 def _number(quantity: Quantity) -> float:

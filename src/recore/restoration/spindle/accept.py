@@ -11,7 +11,7 @@ from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
 from recore.model.route import AcceptanceTest
 from recore.model.trade import Day, OneOrMany
 from recore.quantity import Quantity
-from recore.restoration.decision import DECIDES, held
+from recore.restoration.decision import DECIDES, changed, held, tally
 from recore.restoration.spindle.book import DOMAIN, Book
 from recore.restoration.spindle.core import SpindleCore
 from recore.restoration.spindle.plots import draw_acceptance
@@ -96,24 +96,17 @@ def accept(
         raise Refusal("no-limits", "no rule row in force says a limit for this spindle")
     was, now = state_of(before.root, where="before"), state_of(after.root, where="after")
     rows = [_held(test, was, now) for test in tests]
-    counted = {word: sum(row["verdict"] == word for row in rows) for word in ("pass", "fail", "unknown")}
-    open_ = counted["unknown"] + len(without)
-    verdict = "fail" if counted["fail"] else "unknown" if open_ else "pass"
+    counted = tally(rows, len(without))
     flags = [*now.notes, *without]
     flags += [
         Note("test-open", f"{row['test']}: {row['why']}") for row in rows if row["verdict"] == "unknown"
     ]
     flags += [Note("got-worse", f"{row['test']} rose") for row in rows if row["change"] == "worse"]
     return Acceptance(
-        verdict=verdict,
-        passed=Quantity(counted["pass"], "pcs"),
-        failed=Quantity(counted["fail"], "pcs"),
-        open=Quantity(open_, "pcs"),
-        improved=Quantity(sum(row["change"] == "improved" for row in rows), "pcs"),
-        worse=Quantity(sum(row["change"] == "worse" for row in rows), "pcs"),
+        **counted._asdict(),
         rules_sha256=known.digest,
         tests=_table(rows),
-        report=_report(spindle, rows, verdict, flags),
+        report=_report(spindle, rows, counted.verdict, flags),
         flags=tuple(flags),
         refusals=(),
         _name=spindle.name,
@@ -176,11 +169,7 @@ def _change(was: Measured | None, now: Measured | None) -> str:
         return ""
     if isinstance(was.quantity.value, str) or isinstance(now.quantity.value, str):
         return "same" if was.quantity.value == now.quantity.value else "changed"
-    # two independent measurements: their uncertainties add in quadrature
-    together = (was.spread**2 + now.spread**2) ** 0.5
-    if abs(now.value - was.value) <= together:
-        return "same"
-    return "improved" if now.value < was.value else "worse"
+    return changed(was.value, was.spread, now.value, now.spread)
 
 
 def _plain(found: Measured | None) -> float | str | None:

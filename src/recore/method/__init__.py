@@ -20,18 +20,32 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from recore import jsonio
 from recore.errors import BadInput
 from recore.execute import Inline
 from recore.finding import EXACT, Finding, Note, Tolerance, environment, media_type, same
-from recore.quantity import Quantity, convert, unit_of
+from recore.method.parameters import PREFIX, parameters_model, plain_error
+from recore.method.results import SHORT_LIST, is_quantity, result_fields, taken_apart
+from recore.method.words import (
+    Artifact,
+    Evidence,
+    Input,
+    MethodFault,
+    Progress,
+    Refusal,
+    Unit,
+    mark,
+    unmarked,
+)
 
 __all__ = [
+    "SHORT_LIST",
     "Artifact",
     "Evidence",
     "Finding",
+    "Input",
     "Method",
     "MethodFault",
     "Note",
@@ -42,84 +56,11 @@ __all__ = [
     "Unit",
     "compare",
     "method",
+    "said",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-SHORT_LIST = 64
-_PREFIX = "of_"
-
-
-class Refusal(Exception):
-    """Raised by a method whose answer would be a guess; the finding then carries the reason."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{code}: {text}")
-        self.code, self.text = code, text
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Refusal, (self.code, self.text))
-
-
-class MethodFault(RuntimeError):
-    """A method that broke: a fault of its author, not of the evidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Unit of a parameter or a result, as in `Annotated[float, Unit("MPa")]`.
-
-    A parameter given as text may then carry any unit of the same kind ('400 bar').
-    """
-
-    name: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", unit_of(self.name))
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """File a result field becomes: `Annotated[pa.Table, Artifact("cycles.parquet")]`.
-
-    The ending says how it is written: .parquet or .csv (a table), .npy (an array), else bytes.
-    """
-
-    file: str
-
-
-@runtime_checkable
-class Progress(Protocol):
-    """Told how far the work is (0 to 1) and what is being done."""
-
-    def __call__(self, share: float, doing: str) -> None: ...
-
-
-class Evidence(Protocol):
-    """A raw file as a method sees it: named, content-addressed, and able to read itself."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def media_type(self) -> str: ...
-    def read(self, kind: Any) -> Any:
-        """The content as the type that an input is annotated with."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One positional argument of a method."""
-
-    name: str
-    kind: Any
-    many: bool = False
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,38 +149,29 @@ class Method(Generic[P, R]):
         return tuple(found)
 
     @cached_property
-    def _handed(self) -> dict[str, Any]:
+    def _keywords(self) -> dict[str, tuple[inspect.Parameter, Any]]:
         return {
-            parameter.name: kind
+            parameter.name: (parameter, kind)
             for parameter, kind in self._signature
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY and kind in (Executor, Progress)
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
     @cached_property
-    def parameters(self) -> Any:
-        """Pydantic model of the parameters (None where there are none would hide typos: it forbids extras)."""
-        from pydantic import BeforeValidator, ConfigDict, Field, create_model
+    def _handed(self) -> dict[str, Any]:
+        return {name: kind for name, (_, kind) in self._keywords.items() if kind in (Executor, Progress)}
 
-        fields: dict[str, Any] = {}
-        for parameter, kind in self._signature:
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name not in self._handed:
-                unit = next((m for m in getattr(kind, "__metadata__", ()) if isinstance(m, Unit)), None)
-                if unit is not None:
-                    kind = typing.Annotated[kind, BeforeValidator(_in_unit(unit.name))]
-                default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-                # a prefix keeps a parameter called 'json' or 'schema' from the names a model has itself
-                fields[_PREFIX + parameter.name] = (
-                    typing.Annotated[kind, Field(alias=parameter.name)],
-                    default,
-                )
-        config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True)
-        return create_model(f"{self.id} parameters", __config__=config, **fields)
+    @cached_property
+    def parameters(self) -> Any:
+        """Pydantic model of the parameters."""
+        return parameters_model(
+            self.id, {name: item for name, item in self._keywords.items() if name not in self._handed}
+        )
 
     def parameter_unit(self, name: str) -> str:
         """Declared unit of a parameter, '' where it has none."""
         for parameter, kind in self._signature:
-            if parameter.name == name:
-                return next((m.name for m in getattr(kind, "__metadata__", ()) if isinstance(m, Unit)), "")
+            if parameter.name == name and (unit := mark(kind, Unit)) is not None:
+                return unit.name
         return ""
 
     @cached_property
@@ -255,11 +187,11 @@ class Method(Generic[P, R]):
     def results(self) -> dict[str, str]:
         """Declared result names and their units ('' where only the value will tell)."""
         declared = {}
-        for name, kind, artifact in _result_fields(self._returns):
+        for name, kind, artifact in result_fields(self._returns):
             if artifact is None and name not in ("flags", "refusals") and not name.startswith("_"):
-                units = [m.name for m in getattr(kind, "__metadata__", ()) if isinstance(m, Unit)]
-                if units or _is_quantity(kind):
-                    declared[name] = units[0] if units else ""
+                unit = mark(kind, Unit)
+                if unit is not None or is_quantity(kind):
+                    declared[name] = unit.name if unit is not None else ""
         return declared
 
     @property
@@ -306,7 +238,7 @@ class Method(Generic[P, R]):
             model = self.parameters.model_validate(dict(given))
         except ValidationError as error:
             raise BadInput(
-                "; ".join(_plain_error(item, self.parameters_schema) for item in error.errors()),
+                "; ".join(plain_error(item, self.parameters_schema) for item in error.errors()),
                 where=f"parameters of {self.id}",
             ) from None
         document: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
@@ -340,7 +272,7 @@ class Method(Generic[P, R]):
         checked = self.validated(parameters or {})
         arguments = self._read(evidence)
         model = self.parameters.model_validate(checked)
-        keywords: dict[str, Any] = {name: getattr(model, _PREFIX + name) for name in checked}
+        keywords: dict[str, Any] = {name: getattr(model, PREFIX + name) for name in checked}
         for name, kind in self._handed.items():
             keywords[name] = (executor or Inline()) if kind is Executor else (progress or _silent)
         result: Any = None
@@ -349,7 +281,7 @@ class Method(Generic[P, R]):
             result = self.function(*arguments, **keywords)
             if result is None:
                 raise TypeError("it returned nothing; a dataclass or a mapping of quantities is wanted")
-            results, files, flags, more = _taken_apart(result)
+            results, files, flags, more = taken_apart(result)
         except Refusal as refusal:
             refusals = (Note(refusal.code, refusal.text),)
             results, files, flags, more = {}, {}, (), ()
@@ -475,128 +407,10 @@ def _silent(share: float, doing: str) -> None:
     return None
 
 
-def _in_unit(unit: str) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if isinstance(value, str) and value.strip() and value.strip()[-1] not in "0123456789.":
-            quantity = Quantity.parse(value)
-            return convert(quantity.value, quantity.unit, unit)
-        return value
-
-    return read
-
-
-def _plain_error(error: Any, schema: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in error["loc"]) or "parameters"
-    if error["type"] == "extra_forbidden":
-        return f"{name!r} is not a parameter; known: {', '.join(schema.get('properties', {})) or 'none'}"
-    if error["type"] == "missing":
-        return f"{name!r} is missing"
-    text = error["msg"].removeprefix("Value error, ")
-    return f"{name} = {error['input']!r:.80}: {text[:1].lower()}{text[1:]}"
-
-
 def _kind_name(kind: Any) -> str:
     """What an input is read as, in a word: 'Table', also where it may be left out ('Table | None')."""
-    if typing.get_origin(kind) is typing.Annotated:
-        kind = typing.get_args(kind)[0]
+    kind = unmarked(kind)
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         names = [_kind_name(item) for item in typing.get_args(kind) if item is not type(None)]
         return " | ".join(names)
     return str(getattr(kind, "__name__", kind))
-
-
-def _is_quantity(kind: Any) -> bool:
-    if typing.get_origin(kind) is typing.Annotated:
-        kind = typing.get_args(kind)[0]
-    return kind is Quantity or Quantity in typing.get_args(kind)
-
-
-def _result_fields(kind: Any) -> list[tuple[str, Any, Artifact | None]]:
-    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        return []
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return [
-        (
-            item.name,
-            hints[item.name],
-            next((m for m in getattr(hints[item.name], "__metadata__", ()) if isinstance(m, Artifact)), None),
-        )
-        for item in dataclasses.fields(kind)
-    ]
-
-
-def _taken_apart(
-    result: Any,
-) -> tuple[dict[str, Quantity], dict[str, bytes], tuple[Note, ...], tuple[Note, ...]]:
-    """Split a result object into quantities, files, flags and refusals.
-
-    A field becomes a result when it holds a quantity or a plain value (number, word, short list);
-    None is left out, and so is any other type that carries no `Artifact`: it feeds the plot.
-    """
-    results: dict[str, Quantity] = {}
-    files: dict[str, bytes] = {}
-    notes: dict[str, tuple[Note, ...]] = {"flags": (), "refusals": ()}
-    for name, kind, artifact, value in _entries(result):
-        if name in notes:
-            notes[name] = tuple(Note(*note) for note in value)
-        elif value is None or name.startswith("_"):
-            continue
-        elif artifact is not None:
-            files[artifact.file] = _file_bytes(artifact.file, value)
-        else:
-            unit = next((m.name for m in getattr(kind, "__metadata__", ()) if isinstance(m, Unit)), None)
-            if isinstance(value, Quantity):
-                results[name] = value.to(unit) if unit and value.unit else value
-            elif _is_plain(value):
-                if isinstance(value, tuple | list) and len(value) > SHORT_LIST:
-                    raise TypeError(
-                        f"result {name!r} has {len(value)} values, at most {SHORT_LIST} are wanted; "
-                        "make it an artifact"
-                    )
-                results[name] = Quantity(value, unit or "1")
-    return results, files, notes["flags"], notes["refusals"]
-
-
-def _entries(result: Any) -> list[tuple[str, Any, Artifact | None, Any]]:
-    if result is None:
-        return []
-    if isinstance(result, Mapping):
-        return [(str(name), Any, None, value) for name, value in result.items()]
-    fields = _result_fields(type(result))
-    if not fields:
-        raise TypeError(f"a method returns a dataclass or a mapping, not {type(result).__name__}")
-    return [(name, kind, artifact, getattr(result, name)) for name, kind, artifact in fields]
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return all(isinstance(item, str | bool | int | float) for item in value)
-    return isinstance(value, str | bool | int | float)
-
-
-def _file_bytes(file: str, value: Any) -> bytes:
-    """Bytes of an artifact; the same value gives the same bytes with the same library version."""
-    import io
-
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    sink = io.BytesIO()
-    if file.endswith(".parquet"):
-        import pyarrow.parquet as pq
-
-        pq.write_table(value, sink, compression="zstd")
-    elif file.endswith(".csv"):
-        from pyarrow import csv
-
-        csv.write_csv(value, sink, csv.WriteOptions(quoting_style="needed"))
-    elif file.endswith(".npy"):
-        import numpy as np
-
-        np.save(sink, value, allow_pickle=False)
-    elif file.endswith(".json"):
-        return jsonio.canonical(value)
-    else:
-        raise TypeError(f"no writer for artifact {file!r}")
-    return sink.getvalue()
