@@ -34,6 +34,8 @@ NOBODY_SAW_MPA = -HIGHEST / PER_MPA
 SAMPLES = 4
 # … not beyond a step that differs from those around it by so many times the noise
 BREAK = 5.0
+# where it slows down, lines before and after a step miss each other by about so much of the change of slope
+SLOWING = 0.7
 # a leg of which nothing else is known loads by about so much
 LOADS_MPA_PER_MIN = 1.0
 # misfit of these lines tells which of two steps it is; loading is no straight line, so that counts as so many noises
@@ -64,14 +66,14 @@ BLOW_DOWN = 0.32
 GOOD_BLOW_DOWN = 0.15
 VALVE_US = 12 * 3600 * 10**6
 SMALL_MPA = 0.8
-# legs of a support are released together; how often at least, where they are, and the ratio for one that was seen
-COUPLED_SHARE = 0.7
-HIGHEST_SHARE = 0.995
+# the legs of a support are let go by one valve function: where so many releases show that, nearly all are; and the
+# logarithm of the ratio for one that was seen
+COUPLED_SHARE, TOGETHER = 0.7, 0.99
 CERTAIN = 20.0
 # a release of which nobody knows more comes once in so many steps
 PRIOR_STEPS = 100.0
 # steps with a lower logarithm of the ratio are not kept
-KEPT = -3.0
+KEPT = -1.0
 
 
 class Expected(NamedTuple):
@@ -130,6 +132,7 @@ class _Leg:
     jump_error: Floats
     bend_error: Floats
     slope: Floats
+    pace: Floats
     stray: Floats
     yields: Floats
     low: NDArray[np.bool_]
@@ -234,6 +237,7 @@ def _leg(ts: Times, p: Pressures, usual: int, limits: Limits) -> _Leg:
         jump_error=jump_error,
         bend_error=bend_error,
         slope=forward.slope[f],
+        pace=back.slope[k],
         stray=np.where(dip > 0, math.log(ON_THE_WAY / STRAY), 0.0) - _bent(k, forward.rest[f] + back.rest[k], noise, n),
         yields=_yields(ts[k], p[k], p[f], dip, _top(p, limits)),
         low=low,
@@ -359,12 +363,15 @@ def _scores(of: _Leg, expected: Expected, tails: _Tails) -> Floats:
     away = of.after - expected.level
     # a pump cannot set a leg to more than it gives; to less it can
     set_ = (0.8 - BADLY_SET) * _normal(away, expected.spread) + 0.2 * _normal(away, 2 * expected.spread)
-    set_ += BADLY_SET * np.where(away < 0, _laplace(away, 6 * expected.spread), _normal(away, 2.5 * expected.spread))
+    set_ += BADLY_SET * _laplace(away, 6 * expected.spread)
+    set_ = np.where(away > 0, _normal(away, expected.spread), set_)
     anew = 0.8 * _laplace(of.slope - expected.slope, expected.bend) + 0.2 * _laplace(of.slope, 1.0)
-    error = np.hypot(of.jump_error, 1e-3)
-    smooth = _normal(of.jump, error)
+    # what slows down is nothing new: loading, relaxation and leaks all do, and lines through them do not meet
+    slows = (of.bend * of.pace < 0) & (np.abs(of.bend) <= np.abs(of.pace) + 2 * of.bend_error)
+    smooth = _normal(of.jump, np.hypot(of.jump_error, np.where(slows, SLOWING * np.abs(of.bend), 0.0)))
     jumps = _laplace(of.jump, tails.jump)
     straight = _normal(of.bend, of.bend_error)
+    straight = np.where(slows, np.maximum(straight, 0.3 / np.maximum(np.abs(of.pace), of.bend_error)), straight)
     bends = _laplace(of.bend, tails.bend)
     none = (1 - tails.jumps) * smooth * ((1 - tails.bends) * straight + tails.bends * bends)
     none += tails.jumps * jumps * (0.5 * straight + 0.5 * bends)
@@ -400,9 +407,10 @@ def _peaks(of: _Leg, score: Floats, least: float) -> NDArray[np.bool_]:
 
 
 def _beside(of: _Leg) -> NDArray[np.bool_]:
-    """Steps with a released sample next to them."""
-    low = np.pad(of.low, (1, 2), constant_values=False)
-    return np.asarray(low[of.place] | low[of.place + 3])
+    """Steps with a released sample among the three before them, or after."""
+    count = np.concatenate(([0], np.cumsum(of.low)))
+    first, last = np.maximum(of.place - 2, 0), np.minimum(of.place + 4, len(of.low))
+    return np.asarray(count[last] > count[first])
 
 
 def evidence(legs: Mapping[int, tuple[Times, Pressures, int]], face: Floats, limits: Limits) -> dict[int, Told]:
@@ -493,9 +501,8 @@ def _together(of: _Leg, score: Floats, twin: _Leg, twins: Floats) -> float:
     if np.count_nonzero(inside) < 5:
         return 0.0
     hit = np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left")
-    hits, n = float(np.count_nonzero(hit & inside)), float(np.count_nonzero(inside))
-    share = (hits + 1) / (n + 1.1)
-    return min(max(share, 0.9), HIGHEST_SHARE) if hits >= COUPLED_SHARE * n else 0.0
+    # the twin does not show every release
+    return TOGETHER if hit[inside].mean() >= COUPLED_SHARE else 0.0
 
 
 def _message(of: _Leg, twin: _Leg, twins: Floats, share: float) -> Floats:

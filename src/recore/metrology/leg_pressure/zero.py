@@ -28,6 +28,8 @@ SCATTERS = 4.0
 # a change of zero is told from at least this many releases
 RELEASES = 3
 ERRORS = 5.0
+# a single sample below the floor in so many releases is nothing
+STRAY_RELEASES = 20
 
 
 class Floors(NamedTuple):
@@ -152,6 +154,8 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
         error = 3 * float(values.std()) / np.sqrt(len(values)) if len(values) >= RELEASES else 0.0
         if abs(offset) <= max(normal.least, error):
             offset = 0.0
+        if offset > 0 and _lower(ts, p, found, first, last, normal.level + offset - normal.least):
+            offset = 0.0
         end = int(ts[-1]) + 1
         if number + 1 < len(stretches):
             after = float(np.median(found.p[slice(*stretches[number + 1])])) - normal.level
@@ -159,6 +163,17 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
         result.append(Zero(begin, end, offset))
         begin = end
     return result
+
+
+def _lower(ts: Times, p: Pressures, found: Floors, first: int, last: int, floor: float) -> bool:
+    """Whether a leg that seems to be released at some pressure also stands lower: then it had only leaked to that.
+
+    One such sample in so many releases may be a fault of the record.
+    """
+    begin = found.ts[first - 1] if first else ts[0]
+    end = found.ts[last] if last < len(found.ts) else ts[-1]
+    here = p[slice(*np.searchsorted(ts, (begin, end)))]
+    return bool(np.count_nonzero(here < floor) > 1 + (last - first) // STRAY_RELEASES)
 
 
 def _change(ts: Times, p: Pressures, after: int, before: int, change: float) -> int:
