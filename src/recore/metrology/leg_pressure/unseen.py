@@ -36,10 +36,12 @@ SAMPLES = 4
 BREAK = 5.0
 # where it slows down, lines before and after a step miss each other by about so much of the change of slope
 SLOWING = 0.7
+# where it bends within a step, they do by about so much
+KNEE = 0.15
 # a leg of which nothing else is known loads by about so much
 LOADS_MPA_PER_MIN = 1.0
 # misfit of these lines tells which of two steps it is; loading is no straight line, so that counts as so many noises
-MISFIT, MOST_BENT = 2.0, 4.0
+MISFIT, MOST_BENT = 1.5, 8.0
 # a run of more equal samples than this, for 5 min or more, is not looked into
 STILL_SAMPLES = 6
 
@@ -373,7 +375,9 @@ def _scores(of: _Leg, expected: Expected, tails: _Tails) -> Floats:
     straight = _normal(of.bend, of.bend_error)
     straight = np.where(slows, np.maximum(straight, 0.3 / np.maximum(np.abs(of.pace), of.bend_error)), straight)
     bends = _laplace(of.bend, tails.bend)
-    none = (1 - tails.jumps) * smooth * ((1 - tails.bends) * straight + tails.bends * bends)
+    # one that bends does so at any moment of the step, so that the lines do not meet in its middle
+    meets = _normal(of.jump, np.hypot(of.jump_error, KNEE * np.abs(of.bend)))
+    none = (1 - tails.jumps) * ((1 - tails.bends) * smooth * straight + tails.bends * meets * bends)
     none += tails.jumps * jumps * (0.5 * straight + 0.5 * bends)
     none = np.where(of.yields > 0, 0.5 * none + of.yields * bends, none)
     return np.asarray(np.log(set_ * anew + 1e-300) - np.log(none + 1e-12) + of.stray)
