@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 # a leg is let go, advanced and set in no less than this: only slower records can miss it (and a sample put in
 # the middle of such a step is no excursion, see the kernel)
 LEAST_STEP_US = 6_500_000
-# between samples further apart than so many usual steps nothing is told
+# samples further apart than so many usual steps are no part of one line
 STEPS = 2.5
 # what stands in the record for the lowest pressure that nobody saw, MPa
 NOBODY_SAW_MPA = -HIGHEST / PER_MPA
@@ -188,10 +188,10 @@ def _noise(p: Pressures, good: NDArray[np.bool_]) -> float:
 def _leg(ts: Times, p: Pressures, usual: int, limits: Limits) -> _Leg:
     set_ = p >= limits.release_p / PER_MPA
     n = len(p)
-    longest = int(STEPS * usual)
-    near = np.diff(ts) <= longest
-    still = _still(ts, p)
-    joined = set_[:-1] & set_[1:] & near & ~still
+    near = np.diff(ts) <= int(STEPS * usual)
+    open_ = set_[:-1] & set_[1:] & ~_still(ts, p)
+    joined = open_ & near
+    over = open_ & (np.diff(ts) <= max(int(STEPS * usual), limits.gap_us))  # a short gap
     noise = _noise(p, joined[1:] & joined[:-1])
     change = np.abs(np.diff(p))[joined]
     pace = max(float(np.quantile(change, 0.75)) if len(change) else 0.0, noise, LOADS_MPA_PER_MIN * usual / 60e6)
@@ -202,7 +202,7 @@ def _leg(ts: Times, p: Pressures, usual: int, limits: Limits) -> _Leg:
     whole &= ~_jumps(p, joined, BREAK * noise)
     forward = _lines(ts, p, whole, usual, noise, pace)
     back = _mirrored(_lines(-ts[::-1], p[::-1], whole[::-1], usual, noise, pace))
-    k = np.flatnonzero(joined & ~way[:-1])
+    k = np.flatnonzero(over & ~way[:-1])
     dip = np.where(way[k + 1], 1, 0)
     k, dip = k[k + 1 + dip < n], dip[k + 1 + dip < n]
     ok = (dip == 0) | joined[np.minimum(k + 1, n - 2)]
@@ -240,13 +240,15 @@ def _leg(ts: Times, p: Pressures, usual: int, limits: Limits) -> _Leg:
         bend_error=bend_error,
         slope=forward.slope[f],
         pace=back.slope[k],
-        stray=np.where(dip > 0, math.log(ON_THE_WAY / STRAY), 0.0) - _bent(k, forward.rest[f] + back.rest[k], noise, n),
+        stray=np.where(dip > 0, math.log(ON_THE_WAY / STRAY), 0.0)
+        - _bent(k, forward.rest[f] + back.rest[k], noise, n)
+        + np.log((ts[k + 1] - ts[k]) / usual),
         yields=_yields(ts[k], p[k], p[f], dip, _top(p, limits)),
         low=low,
         onsets=seen,
         set_at=_at_rest(again, p),
         forward=forward,
-        steady=joined,
+        steady=over,
     )
 
 
@@ -477,7 +479,6 @@ def _around(of: _Leg, released: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _holes(of: _Leg) -> Times:
     """Stretches of three steps and more in which nothing can be told: gaps, and values that do not change."""
     unknown = ~of.steady & ~of.low[:-1] & ~of.low[1:]
-    unknown |= np.diff(of.ts) > STEPS * of.usual
     edges = np.flatnonzero(np.diff(np.concatenate(([0], unknown.astype(np.int8), [0]))))
     holes = np.stack((of.ts[edges[::2]], of.ts[edges[1::2]]), axis=1) if len(edges) else np.empty((0, 2), np.int64)
     return np.asarray(holes[holes[:, 1] - holes[:, 0] > 3 * of.usual])

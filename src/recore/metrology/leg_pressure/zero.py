@@ -129,15 +129,17 @@ def reference(levels: Sequence[float], offset_mpa: float, back_mpa: float) -> Re
     back_mpa : highest back pressure: with less than three legs only what lies beyond it is an offset
     """
     known = np.array([level for level in levels if np.isfinite(level)])
+    inside = known[(known >= 0.0) & (known <= back_mpa)]
     if len(known) < 3:
-        inside = known[(known >= 0.0) & (known <= back_mpa)]
         level = float(inside.mean()) if len(inside) else RELEASED_MPA
         return Reference(level, max(offset_mpa, level, back_mpa - level))
-    level = float(np.median(known))
-    scatter = 1.4826 * float(np.median(np.abs(known - level)))
+    # a released leg stands between nothing and the back pressure: others are off, and tell nothing of the scatter
+    healthy = inside if len(inside) >= max(3, len(known) / 3) else known
+    level = float(np.median(healthy))
+    scatter = 1.4826 * float(np.median(np.abs(healthy - level)))
     if not 0.0 <= level <= back_mpa:
         level = RELEASED_MPA  # not most legs of a face have the same offset
-    return Reference(level, max(offset_mpa, SCATTERS * scatter))
+    return Reference(level, min(max(offset_mpa, SCATTERS * scatter), max(offset_mpa, level, back_mpa - level)))
 
 
 def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
