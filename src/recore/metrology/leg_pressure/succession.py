@@ -43,6 +43,8 @@ class Lengths(NamedTuple):
 
 def decide(told: Mapping[Leg, Told]) -> dict[Leg, NDArray[np.int64]]:
     """Indices of the samples before each release that no sample shows, for all legs of a face."""
+    if not told:
+        return {}
     sure = math.log(PRIOR_STEPS)
     chosen = {leg: of.score > sure for leg, of in told.items()}
     for leg, of in told.items():

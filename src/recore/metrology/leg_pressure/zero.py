@@ -172,9 +172,8 @@ def _lower(ts: Times, p: Pressures, found: Floors, first: int, last: int, floor:
 
     One such sample in so many releases may be a fault of the record.
     """
-    begin = found.ts[first - 1] if first else ts[0]
-    end = found.ts[last] if last < len(found.ts) else ts[-1]
-    here = p[slice(*np.searchsorted(ts, (begin, end)))]
+    begin, end = np.searchsorted(ts, (found.ts[first], found.ts[last - 1]))
+    here = p[begin : end + 1]
     return bool(np.count_nonzero(here < floor) > 1 + (last - first) // STRAY_RELEASES)
 
 
