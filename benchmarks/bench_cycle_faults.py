@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,9 @@ def _face(log: pa.Table, cycles: pa.Table) -> Face:
             pressure[support, leg] = np.interp(
                 grid, seconds(rows["ts"], begin), rows["pressure_mpa"].to_numpy().astype(float)
             )
-            truth[support, leg] = np.stack([seconds(true["start"], begin), seconds(true["end"], begin)], axis=1)
+            truth[support, leg] = np.stack(
+                [seconds(true["start"], begin), seconds(true["end"], begin)], axis=1
+            )
     return Face(pressure, truth)
 
 
@@ -116,19 +119,24 @@ def shared(seed: int, supports: int, _: float) -> Face:
             pressure[leg] = table["pressure_mpa"].to_numpy().astype(float)
     # released for low_s from the start on, then set; the first cycle of the record is not whole
     cycles = {
-        leg: np.array([(a + low + 1, b) for (a, low), (b, _) in zip(m[1:], m[2:], strict=False)])
+        leg: np.array([(a + low + 1, b) for (a, low), (b, _) in pairwise(m[1:])])
         for leg, m in marks.items()
         if leg in pressure
     }
     return Face(pressure, cycles)
 
 
-def spoilt(face: Face, fault: str, step: float, seed: int) -> tuple[pa.Table, dict[Leg, list[tuple[float, float]]]]:
+def spoilt(
+    face: Face, fault: str, step: float, seed: int
+) -> tuple[pa.Table, dict[Leg, list[tuple[float, float]]]]:
     """A log of a face, and what of each leg it does not show."""
     rng = np.random.default_rng([seed, FAULTS.index(fault), int(step)])
     end = float(len(next(iter(face.pressure.values()))))
     has = {name: fault in (name, "all") for name in FAULTS}
-    wrong = {name: set(map(tuple, rng.permutation(list(face.pressure))[: max(len(face.pressure) // 8, 1)])) for name in FAULTS}
+    wrong = {
+        name: set(map(tuple, rng.permutation(list(face.pressure))[: max(len(face.pressure) // 8, 1)]))
+        for name in FAULTS
+    }
     columns, hidden = [], {}
     for support in sorted({leg[0] for leg in face.pressure}):
         t = rng.uniform(0, step) + np.arange(0, end - step - 1, step)
@@ -136,7 +144,10 @@ def spoilt(face: Face, fault: str, step: float, seed: int) -> tuple[pa.Table, di
             t = np.sort(t + rng.uniform(-0.3, 0.3, len(t)) * step).clip(0)
         gaps = []
         if has["gaps"]:
-            gaps = [(a, a + float(np.exp(rng.uniform(4, 8)))) for a in rng.uniform(0, end, rng.poisson(3 * end / 86400))]
+            gaps = [
+                (a, a + float(np.exp(rng.uniform(4, 8))))
+                for a in rng.uniform(0, end, rng.poisson(3 * end / 86400))
+            ]
             for a, b in gaps:
                 t = t[(t < a) | (t >= b)]
         for leg in sorted(leg for leg in face.pressure if leg[0] == support):
@@ -157,7 +168,9 @@ def spoilt(face: Face, fault: str, step: float, seed: int) -> tuple[pa.Table, di
             columns.append((moments, np.full(len(p), leg[0]), np.full(len(p), leg[1]), p))
     ts, number, which, p = (np.concatenate(column) for column in zip(*columns, strict=True))
     moments = pa.array(np.round((1_767_225_600 + ts) * 1e3).astype(np.int64), pa.timestamp("ms", "UTC"))
-    return pa.table({"ts": moments, "support": number, "leg": which, "pressure_mpa": p.astype(np.float32)}), hidden
+    return pa.table(
+        {"ts": moments, "support": number, "leg": which, "pressure_mpa": p.astype(np.float32)}
+    ), hidden
 
 
 def _sent(t: np.ndarray, p: np.ndarray) -> list[int]:
@@ -170,7 +183,9 @@ def _sent(t: np.ndarray, p: np.ndarray) -> list[int]:
     return chosen
 
 
-def score(found: pa.Table, face: Face, hidden: dict[Leg, list[tuple[float, float]]], within: float) -> np.ndarray:
+def score(
+    found: pa.Table, face: Face, hidden: dict[Leg, list[tuple[float, float]]], within: float
+) -> np.ndarray:
     """Right, missed and false cycles."""
     count = np.zeros(3, int)
     support, which = found["support"].to_numpy(), found["leg"].to_numpy()
@@ -181,11 +196,15 @@ def score(found: pa.Table, face: Face, hidden: dict[Leg, list[tuple[float, float
 
         def clear(cycle: np.ndarray, leg: Leg = leg) -> bool:
             inside = cycle[0] > 2 * within and cycle[1] < last - 2 * within
-            return bool(inside and not any(cycle[0] < b + within and cycle[1] > a - within for a, b in hidden[leg]))
+            return bool(
+                inside and not any(cycle[0] < b + within and cycle[1] > a - within for a, b in hidden[leg])
+            )
 
         free = np.ones(len(mine), bool)
         for cycle in true:
-            apart = np.where(free, np.abs(mine - cycle).max(axis=1), np.inf) if len(mine) else np.array([np.inf])
+            apart = (
+                np.where(free, np.abs(mine - cycle).max(axis=1), np.inf) if len(mine) else np.array([np.inf])
+            )
             best = int(np.argmin(apart))
             if apart[best] <= within:
                 free[best] = False
@@ -193,7 +212,9 @@ def score(found: pa.Table, face: Face, hidden: dict[Leg, list[tuple[float, float
             else:
                 count[1] += clear(cycle)
         known = true[0, 0] - within if len(true) else np.inf
-        count[2] += sum(clear(cycle) and cycle[0] >= known and cycle[1] <= true[-1, 1] + within for cycle in mine[free])
+        count[2] += sum(
+            clear(cycle) and cycle[0] >= known and cycle[1] <= true[-1, 1] + within for cycle in mine[free]
+        )
     return count
 
 
@@ -219,7 +240,9 @@ def rows(args: argparse.Namespace) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", default="100,101")
     parser.add_argument("--steps", default="1,10,30,60")
     parser.add_argument("--supports", type=int, default=8)

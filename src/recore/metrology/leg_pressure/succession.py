@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.metrology.leg_pressure.departures import Floats
 from recore.metrology.leg_pressure.rows import Leg, Times
-from recore.metrology.leg_pressure.unseen import PRIOR_STEPS, Floats, Told
+from recore.metrology.leg_pressure.unseen import PRIOR_STEPS, Told
 
 # so often the lengths of cycles, and what neighbours say, are learned anew
 ROUNDS = 3
@@ -78,7 +79,9 @@ def _across(of: Told, begin: Times, end: Times) -> NDArray[np.bool_]:
     """Whether something unknown lies between."""
     if not len(of.holes):
         return np.zeros(len(begin), bool)
-    return np.asarray(np.searchsorted(of.holes[:, 1], begin, "right") < np.searchsorted(of.holes[:, 0], end, "left"))
+    return np.asarray(
+        np.searchsorted(of.holes[:, 1], begin, "right") < np.searchsorted(of.holes[:, 0], end, "left")
+    )
 
 
 def _lengths(told: Mapping[Leg, Told], chosen: Mapping[Leg, NDArray[np.bool_]]) -> dict[int, Lengths]:
@@ -93,7 +96,10 @@ def _lengths(told: Mapping[Leg, Told], chosen: Mapping[Leg, NDArray[np.bool_]]) 
     steps = float(np.median([of.step for of in told.values()]))
     face = float(np.median(known)) if len(known) else math.log(PRIOR_STEPS * steps)
     found = {}
-    middles = {s: (len(x) * float(np.median(x)) + FACE_CYCLES * face) / (len(x) + FACE_CYCLES) if len(x) else face for s, x in each.items()}
+    middles = {
+        s: (len(x) * float(np.median(x)) + FACE_CYCLES * face) / (len(x) + FACE_CYCLES) if len(x) else face
+        for s, x in each.items()
+    }
     apart = np.concatenate([x - middles[s] for s, x in each.items()]) if each else np.empty(0)
     scatter = 1.4826 * float(np.median(np.abs(apart))) if len(apart) else MOST_SCATTER
     scatter = min(max(scatter, LEAST_SCATTER), MOST_SCATTER)
@@ -186,7 +192,7 @@ def _wave(told: Mapping[Leg, Told], chosen: Mapping[Leg, NDArray[np.bool_]]) -> 
         distance = np.minimum(
             np.abs(at - near[np.maximum(k - 1, 0)]), np.abs(at - near[np.minimum(k, len(near) - 1)])
         )
-        return np.searchsorted(LAGS, distance / of.step)
+        return np.asarray(np.searchsorted(LAGS, distance / of.step))
 
     sides = {leg: [s for s in (leg[0] - 1, leg[0] + 1) if len(support.get(s, ()))] for leg in told}
     for leg, of in told.items():

@@ -139,7 +139,9 @@ def reference(levels: Sequence[float], offset_mpa: float, back_mpa: float) -> Re
     scatter = 1.4826 * float(np.median(np.abs(healthy - level)))
     if not 0.0 <= level <= back_mpa:
         level = RELEASED_MPA  # not most legs of a face have the same offset
-    return Reference(level, min(max(offset_mpa, SCATTERS * scatter), max(offset_mpa, level, back_mpa - level)))
+    return Reference(
+        level, min(max(offset_mpa, SCATTERS * scatter), max(offset_mpa, level, back_mpa - level))
+    )
 
 
 def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
