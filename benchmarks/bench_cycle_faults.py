@@ -75,20 +75,15 @@ def _face(log: pa.Table, cycles: pa.Table) -> Face:
 
 
 def ours(seed: int, supports: int, days: float) -> Face:
-    made = LongwallFace(
-        seed,
-        Longwall(
-            supports=supports,
-            days=days,
-            faults=("none",),
-            idle_weekends=False,
-            power_gaps_per_week=0,
-            support_gaps_per_week=0,
-            duplicate_share=0,
-            spike_share=0,
-            dropout_share=0,
-        ),
+    quiet = (
+        "power_gaps_per_week",
+        "support_gaps_per_week",
+        "duplicate_share",
+        "spike_share",
+        "dropout_share",
     )
+    face = Longwall(supports, days=days, faults=("none",), idle_weekends=False, **dict.fromkeys(quiet, 0))
+    made = LongwallFace(seed, face)
     return _face(pa.concat_tables(list(made.log())), made.cycles())
 
 
