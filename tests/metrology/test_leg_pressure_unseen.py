@@ -118,4 +118,4 @@ class TestNoneWhereNone:
 
 
 def test_too_few_releases_tell_no_setting():
-    assert unseen.setting_of(np.array([27.0, 28.0]), np.array([26.0])) is None
+    assert unseen._expected(np.array([27.0, 28.0]), np.zeros(2), np.array([26.0])) is None

@@ -177,16 +177,19 @@ def support_cycles(
 
     *Offset*: the median over some releases of the lowest pressure, less that of all legs, is the zero offset of
     a transducer. It is taken out where it exceeds `zero_offset_mpa` and four times the scatter between the
-    legs, before the thresholds apply, and may change in time. *Stuck*: one value for 5 min while another leg of
+    legs that stand between 0 and `back_pressure_mpa`, before the thresholds apply, and may change in time; a leg
+    that at other times stands lower than that had leaked, and is not off. *Stuck*: one value for 5 min while another leg of
     the support is released and set again, or, of readings that otherwise wander, for more than half an hour
     in a set leg. No cycle that touches such a stretch is complete.
 
     *Unseen release*: in a record with a sample every 7 s or less often, a leg may be released and set again
-    between two samples. That is told where the pressure goes in one step, and for good, to the setting pressure
-    of the leg (median and spread after the releases that were seen, 3.5 spreads), from 1.5 MPa or more above,
-    from less where the leg then loads anew, or where another leg of the support is released in the same step. A
-    drop from the top of the leg's range that a yield valve may have made is none. The cycle ends in the middle of
-    the step, and the next starts with the sample after it; `low_mpa` of that is empty.
+    between two samples. Each step is weighed by the ratio of two likelihoods: that the leg was set anew in it
+    (pressure and slope as after the releases that were seen), and that it went on as before (straight lines through four
+    samples before and after, the noise of the leg, slips and breaks of the roof as often as the leg shows them,
+    drops of a yield valve). Legs of a support that are released together are weighed together. The releases
+    between two that were seen are the most probable succession, with the lengths of the support's cycles and,
+    where the face shows a wave, the neighbours' releases. The cycle ends in the middle of the step, and the next
+    starts with the sample after it; `low_mpa` of that is empty.
 
     Refuses nothing: a log without a complete cycle has cycles = 0, no mean and a flag.
 

@@ -28,6 +28,7 @@ from recore.metrology.leg_pressure.rows import Faults, Leg, Pressures, Times, nu
 from recore.metrology.leg_pressure.second_look import Look, Piece, put_right, read, zero
 from recore.metrology.leg_pressure.segment import Reader, Segment
 from recore.metrology.leg_pressure.stuck import stuck
+from recore.metrology.leg_pressure.succession import decide
 from recore.metrology.leg_pressure.survey import rows_of, survey
 from recore.metrology.leg_pressure.zero import Reference, reference
 
@@ -212,30 +213,36 @@ def _slow_records(
     if not slow:
         return
     face = np.array([np.median(r.cycles["setting"]) for r in map(log.legs.get, slow) if r and len(r.cycles)])
-    fresh: list[LegRecord] = []
-    for group in _sortable(slow, accounts, supports=True):
-        support: dict[int, dict[int, tuple[Times, Pressures, Look]]] = {}
+    told: dict[Leg, unseen.Told] = {}
+    groups = list(_sortable(slow, accounts, supports=True))
+    held: dict[Leg, tuple[Times, Pressures, Look]] = {}
+
+    def looked(group: frozenset[Leg]) -> Iterator[tuple[Leg, tuple[Times, Pressures, Look]]]:
         for leg, rows in _gathered(group, tasks, executor):
             ts, p, look = put_right(rows, log.window, reader.limits.gap_us)
             if leg in log.looks and log.looks[leg].zeros:
                 p = zero(ts, p, look, normal)
-            support.setdefault(leg[0], {})[leg[1]] = ts, p, look
+            yield leg, (ts, p, look)
+
+    for group in groups:
+        support: dict[int, dict[int, tuple[Times, Pressures, int]]] = {}
+        for leg, (ts, p, look) in looked(group):
+            support.setdefault(leg[0], {})[leg[1]] = ts, p, log.usual_step(leg)
+            if len(groups) == 1:
+                held[leg] = ts, p, look
         for number, legs in support.items():
-            found = unseen.unseen(
-                {
-                    leg: (
-                        unseen.steps(ts, p, log.usual_step((number, leg)), reader.limits),
-                        unseen.setting_of(unseen.settings(p, reader.limits), face),
-                    )
-                    for leg, (ts, p, _) in legs.items()
-                }
-            )
-            for which, after in found.items():
-                if len(after):
-                    ts, p, look = legs[which]
-                    look.unseen = ts[after + 1]
-                    ts, p = unseen.inserted(ts, p, after)
-                    fresh.append(_looked(log, (number, which), reader, read(reader, ts, p, look), look))
+            for which, found in unseen.evidence(legs, face, reader.limits).items():
+                told[number, which] = found
+    releases = decide(told)
+    fresh: list[LegRecord] = []
+    for group in groups:
+        wanted = frozenset(leg for leg in group if len(releases.get(leg, ())))
+        for leg, (ts, p, look) in held.items() if held else looked(wanted):
+            if leg in wanted:
+                after = releases[leg]
+                look.unseen = ts[after + 1]
+                ts, p = unseen.inserted(ts, p, after)
+                fresh.append(_looked(log, leg, reader, read(reader, ts, p, look), look))
     if fresh:
         finish(fresh)
 

@@ -20,6 +20,10 @@ PROVED_US = 300 * 10**6
 # fewer equal samples than this may be chance, in a slow and coarse record
 PROVED_SAMPLES = 20
 
+# but only of legs that are let go together, within this, as half of so many releases at least show
+TOGETHER_US = 120 * 10**6
+TOLD = 6
+
 
 class Stuck(NamedTuple):
     """First and last sample of the value, µs; the value, MPa; samples."""
@@ -54,7 +58,11 @@ def stuck(
     starts = {leg: np.asarray(rows["start"], np.int64) for leg, rows in cycles.items()}
     found: dict[Leg, list[Stuck]] = {}
     for leg, rows in runs.items():
-        twins = [other for other in runs if other[0] == leg[0] and other != leg]
+        twins = [
+            other
+            for other in runs
+            if other[0] == leg[0] and other != leg and _together(ends[leg], ends[other])
+        ]
         length = (rows["end"] - rows["start"]).astype(np.int64)
         usual = float(np.quantile(length, 0.5)) if len(length) > 4 else 0.0
         for row, lasted in zip(rows, length.tolist(), strict=True):
@@ -68,6 +76,14 @@ def stuck(
             if proved or long:
                 found.setdefault(leg, []).append(Stuck(begin, end, value / PER_MPA, int(row["samples"])))
     return found
+
+
+def _together(ends: NDArray[np.int64], twins: NDArray[np.int64]) -> bool:
+    """Whether a leg is let go with its twin, as the releases show that it does show; legs of which too little is known are."""
+    if len(ends) < TOLD or not len(twins):
+        return True
+    near = np.searchsorted(twins, ends + TOGETHER_US) > np.searchsorted(twins, ends - TOGETHER_US)
+    return bool(2 * np.count_nonzero(near) >= len(ends))
 
 
 def _moved(starts: NDArray[np.int64], ends: NDArray[np.int64], begin: int, end: int) -> bool:

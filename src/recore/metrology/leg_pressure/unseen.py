@@ -1,355 +1,298 @@
-"""Releases that fall between two samples of a slow record.
+"""Releases that fall between two samples of a slow record: what each step of a leg's record says about one.
 
 A support is lowered, advanced and set again in 8 s to 20 s. A record with a sample every 10 s to 60 s often
 holds no sample of that: the pressure goes from the final pressure of one cycle to the setting pressure of the
-next in one step. What is left to see is where it goes to: the pump sets a leg to nearly the same pressure every
-time, and the releases that were seen tell which. The roof, the yield valve and a leak change the pressure too,
-but not by chance to that value in a single step, and not in both legs at once.
+next in one step. What is left to see is how far the record departs there from the smooth loading of a set leg (a jump,
+and another slope: a leg that is set anew loads anew), and where it goes to: the pump sets a leg to nearly the
+same pressure every time. Each step gets the logarithm of the ratio of two likelihoods: of what is seen if the leg was
+released in it, and if not. How releases follow each other is another matter (`succession`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.metrology.leg_pressure.departures import SAMPLES, Floats, Steps, steps_of
 from recore.metrology.leg_pressure.rows import Pressures, Times
-from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, RUN_US, Limits
+from recore.metrology.leg_pressure.state import HIGHEST, PER_MPA, Limits
 
 # a leg is let go, advanced and set in no less than this: only slower records can miss it (and a sample put in
 # the middle of such a step is no excursion, see the kernel)
 LEAST_STEP_US = 6_500_000
-# between samples further apart than so many usual steps nothing is told
-STEPS = 2.5
 # what stands in the record for the lowest pressure that nobody saw, MPa
 NOBODY_SAW_MPA = -HIGHEST / PER_MPA
-
-# setting pressures are known from at least so many releases that were seen …
-KNOWN = 5
-# … they scatter by at least this share, and a leg's own setting lies within so many of these scatters
-LEAST_SPREAD = 0.03
-SPREADS = 3.5
-# no roof and no leak changes a leg by this much in one step and for good, MPa; only a valve that yields does
-LARGE_MPA = 4.0
-# down to the setting pressure, where the leg then loads faster than before, a smaller change (MPa; and so many
-# times the usual change from sample to sample) tells, and by so much faster within three steps
-SMALL_MPA, FASTER_MPA = 0.8, 0.3
-# or by this much with hardly any change
-ANEW_MPA = 0.6
-# and so does this much, without
-MIDDLE_MPA = 1.5
-# with another leg of the support released in the same step, or a sample on the way
-TWIN_MPA = 0.4
-NOISES = 6.0
-# legs are let go together where so many of the releases that were seen were (those less than this apart are one)
-COUPLED_SHARE = 0.8
-APART_US = 120 * 10**6
-# a run of more equal samples than this, for 5 min or more, is not looked into
-STILL_SAMPLES = 6
-# a sample on the way lies below both neighbours by this much, MPa
-DIP_MPA = 4.0
-# a valve yields at the top of what the leg ever shows, or of what it should; a drop from there to no further
-# than so much below is its blow-down, also a slow valve's
-TOP_SHARE = 0.97
-LOWEST_VALVE = 0.87
-BLOW_DOWN = 0.32
-# a good one reseats within this share; it goes bad or good within days
-GOOD_BLOW_DOWN = 0.15
-VALVE_US = 12 * 3600 * 10**6
+# where it slows down, lines before and after a step miss each other by about so much of the change of slope
+SLOWING = 0.7
+# where it bends within a step, they do by about so much
+KNEE = 0.15
+# the setting pressure of a leg is known from its own releases as from so many more of the face
+FACE_WEIGHT = 5
+# it scatters by at least this share; so many of the releases set the leg anyhow (a pump too weak, a leg set twice)
+LEAST_SPREAD = 0.02
+BADLY_SET = 0.05
+# what is no release jumps (a slip of the roof) or bends (a break) in so many steps before more is known; by how much, MPa
+RARE = 1e-3
+TAIL_MPA = 0.5
+KNOWN_STEPS = 2000.0
+# the legs of a support are let go by one valve function: where so many releases show that, nearly all are; and the
+# logarithm of the ratio for one that was seen
+COUPLED_SHARE, TOGETHER = 0.7, 0.99
+SEEN = 5
+CERTAIN = 20.0
+# a release of which nobody knows more comes once in so many steps
+PRIOR_STEPS = 100.0
+# steps with a lower logarithm of the ratio are not kept
+KEPT = -1.0
 
 
-class Setting(NamedTuple):
-    """Median and spread of the pressures to which a leg is set, MPa, and how many were seen."""
+class Expected(NamedTuple):
+    """What a leg shows just after releases that were seen: pressure [MPa] and slope [MPa/step], median and spread."""
 
     level: float
     spread: float
-    seen: int
+    slope: float
+    bend: float
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Every step of a leg's record from one set sample to another.
+@dataclass
+class Told:
+    """What the record of a leg says about releases that no sample shows.
 
-    `place`: index of the sample before; `before`, `after`: pressures before and after it, MPa, where samples on
-    the way (`dip`: how many) are left out; `lasting`: it is no excursion that comes back; `faster`: how much more
-    the pressure rises in the three steps after it than in those before, MPa; `loads`: it rises in each
-    of these, and ever slower; `rested`: it hardly changed in those before;
-    `beside`: largest change of the steps before and after; `noise`: usual change of a step; `top`: highest usual pressure of the leg.
+    `place`: index of the sample before a step; `begin`, `end` of the step, µs; `score`: logarithm of the ratio of
+    likelihoods. `seen`: when releases that a sample shows begin; `holes` (first, last): what is not known.
     """
 
-    ts: Times
     place: NDArray[np.int64]
-    before: Pressures
-    after: Pressures
-    dip: NDArray[np.int64]
-    lasting: NDArray[np.bool_]
-    faster: Pressures
-    beside: Pressures
-    loads: NDArray[np.bool_]
-    rested: NDArray[np.bool_]
-    noise: float
-    top: float
-    released: Times  # times of samples that were released
+    begin: Times
+    end: Times
+    score: Floats
+    seen: Times
+    holes: Times
+    span: tuple[int, int]
+    step: int
 
 
-def settings(p: Pressures, limits: Limits) -> NDArray[np.float64]:
-    """Pressures just after each release that a record shows, MPa."""
-    low, high = p < limits.release_p / PER_MPA, p >= limits.set_p / PER_MPA
-    state = np.where(low, -1, np.where(high, 1, 0))
-    told = np.flatnonzero(state)
-    starts = told[1:][(state[told[1:]] > 0) & (state[told[:-1]] < 0)]
-    starts = starts[starts + 1 < len(p)]
-    if not len(starts):
-        return np.empty(0)
-    return _at_rest(p[starts], p[starts + 1])
-
-
-def _at_rest(first: Pressures, second: Pressures) -> NDArray[np.float64]:
-    """The pressure a leg was set to, from the first two samples: the first may be on the way up."""
-    return np.asarray(np.where(second - first > LARGE_MPA / 2, second, first), np.float64)
-
-
-def setting_of(own: NDArray[np.float64], others: NDArray[np.float64]) -> Setting | None:
-    """Where a leg is set, from its own releases, or from those of the face if it showed too few."""
-    known = own if len(own) >= KNOWN else np.concatenate((own, others))
-    if len(known) < KNOWN:
+def _expected(level: Floats, slope: Floats, face: Floats) -> Expected | None:
+    """What follows a release, from those of a leg and the setting pressures of the face."""
+    if len(level) + len(face) < FACE_WEIGHT:
         return None
-    level = float(np.median(known))
-    spread = 1.4826 * float(np.median(np.abs(known - level)))
-    return Setting(level, max(spread, LEAST_SPREAD * level), len(known))
+    m_face = float(np.median(face)) if len(face) else float(np.median(level))
+    s_face = 1.4826 * float(np.median(np.abs(face - m_face))) if len(face) else 0.0
+    n = len(level)
+    if n < 3:
+        middle, spread = m_face, max(s_face, 0.05 * m_face)
+    else:
+        middle = float(np.median(level))
+        own = 1.4826 * float(np.median(np.abs(level - middle)))
+        spread = (n * own + FACE_WEIGHT * 0.05 * middle) / (n + FACE_WEIGHT)
+    at = float(np.median(slope)) if n >= 3 else 0.0
+    wide = 1.4826 * float(np.median(np.abs(slope - at))) if n >= 3 else 0.3
+    return Expected(middle, max(spread, LEAST_SPREAD * middle), at, max(wide, 0.03, 0.5 * abs(at)))
 
 
-def steps(ts: Times, p: Pressures, usual_us: int, limits: Limits) -> Steps:
-    """The steps of a record."""
-    set_ = p >= limits.release_p / PER_MPA
-    n = len(p)
-    longest = int(STEPS * usual_us)
-    k = np.flatnonzero(set_[:-1] & set_[1:] & (np.diff(ts) <= longest) & ~_still(ts, p))
-    k = k[ts[np.minimum(k + 4, n - 1)] - ts[np.maximum(k - 3, 0)] <= 2 * 7 * usual_us]  # none beside a gap
-    noise = _noise(np.abs(np.diff(p))[k])
-    dip = np.zeros(len(k), np.int64)
-    for width in (2, 1):
-        end = np.minimum(k + 1 + width, n - 1)
-        lowest = np.minimum(p[k], p[end]) - DIP_MPA
-        on_the_way = (k + 1 + width < n) & (ts[end] - ts[k] <= longest + width * usual_us)
-        below = np.ones(len(k), bool)
-        for j in range(1, width + 1):
-            between = np.minimum(k + j, n - 1)
-            below &= (p[between] < lowest) & set_[between]
-        if width == 1:  # or on the way up, from a leg that had leaked
-            first = np.minimum(k + 1, n - 1)
-            rises = np.minimum(p[end] - p[k], p[end] - p[first]) >= LARGE_MPA
-            below |= rises & (np.abs(p[first] - p[k]) >= max(SMALL_MPA, NOISES * noise)) & set_[first]
-        dip[on_the_way & below] = width
+def _normal(x: Floats, error: Floats | float) -> Floats:
+    return np.asarray(np.exp(-0.5 * (x / error) ** 2) / (math.sqrt(2 * math.pi) * error))
 
-    def at(place: NDArray[np.int64]) -> Pressures:
-        return p[np.clip(place, 0, n - 1)]
 
-    first = k + 1 + dip
-    before, after, later, earlier = p[k], at(first), at(first + 1), at(k - 1)
-    change = after - before
-    lasting = (np.abs(later - before) > 0.5 * np.abs(change)) & ((later > before) == (change > 0))
-    lasting &= (np.abs(after - earlier) > 0.5 * np.abs(change)) & ((after > earlier) == (change > 0))
-    rise = [at(first + j + 1) - at(first + j) for j in range(3)]
-    loads = (rise[0] > noise) & (rise[1] > 0) & (rise[2] > 0)
-    loads &= (rise[0] + noise > rise[1]) & (rise[1] + noise > rise[2]) & (rise[0] < 3 * (rise[1] + rise[2]))
-    # the leg is on its way, not at rest, where a dip was just before
-    way = np.zeros(n + 3, bool)
-    for j in (1, 2):
-        way[k[dip >= j] + j] = True
-    lasting &= ~way[k]
-    dip[way[k]] = 0
-    return Steps(
-        ts=ts,
-        place=k,
-        before=before,
-        after=after,
-        dip=dip,
-        lasting=lasting,
-        faster=(at(first + 3) - after) - (before - at(k - 3)),
-        loads=loads,
-        rested=np.max([np.abs(before - at(k - j)) for j in (1, 2, 3)], axis=0)
-        <= np.maximum(4 * noise, 0.25 * (at(first + 3) - after)),
-        beside=np.maximum(np.abs(later - after), np.abs(before - earlier)),
-        noise=noise,
-        top=_top(p, limits),
-        released=ts[~set_],
+def _laplace(x: Floats, scale: float) -> Floats:
+    return np.asarray(np.exp(-np.abs(x) / scale) / (2 * scale))
+
+
+class _Tails(NamedTuple):
+    """How often, and by how much [MPa], a step that is no release jumps, and bends."""
+
+    jumps: float
+    jump: float
+    bends: float
+    bend: float
+
+
+def _scores(of: Steps, expected: Expected, tails: _Tails) -> Floats:
+    """Logarithm of the ratio of likelihoods of every step."""
+    away = of.after - expected.level
+    # a pump cannot set a leg to more than it gives; to less it can
+    set_ = (0.8 - BADLY_SET) * _normal(away, expected.spread) + 0.2 * _normal(away, 2 * expected.spread)
+    set_ += BADLY_SET * _laplace(away, 6 * expected.spread)
+    set_ = np.where(away > 0, _normal(away, expected.spread), set_)
+    anew = 0.8 * _laplace(of.slope - expected.slope, expected.bend) + 0.2 * _laplace(of.slope, 1.0)
+    # what slows down is nothing new: loading, relaxation and leaks all do, and lines through them do not meet
+    slows = (of.bend * of.pace < 0) & (np.abs(of.bend) <= np.abs(of.pace) + 2 * of.bend_error)
+    smooth = _normal(of.jump, np.hypot(of.jump_error, np.where(slows, SLOWING * np.abs(of.bend), 0.0)))
+    jumps = _laplace(of.jump, tails.jump)
+    straight = _normal(of.bend, of.bend_error)
+    straight = np.where(
+        slows, np.maximum(straight, 0.3 / np.maximum(np.abs(of.pace), of.bend_error)), straight
+    )
+    bends = _laplace(of.bend, tails.bend)
+    # one that bends does so at any moment of the step, so that the lines do not meet in its middle
+    meets = _normal(of.jump, np.hypot(of.jump_error, KNEE * np.abs(of.bend)))
+    none = (1 - tails.jumps) * ((1 - tails.bends) * smooth * straight + tails.bends * meets * bends)
+    none += tails.jumps * jumps * (0.5 * straight + 0.5 * bends)
+    none = np.where(of.yields > 0, 0.5 * none + of.yields * bends, none)
+    return np.asarray(np.log(set_ * anew + 1e-300) - np.log(none + 1e-12) + of.stray)
+
+
+def _tails(of: Steps, free: NDArray[np.bool_]) -> _Tails:
+    """Tails of what is no release, from the steps that are far from any."""
+    jump, bend = np.abs(of.jump[free]), np.abs(of.bend[free])
+    j, b = jump > 4 * of.jump_error[free], bend > 4 * of.bend_error[free]
+    j &= of.yields[free] == 0
+    b &= of.yields[free] == 0
+    n = np.count_nonzero(free) + KNOWN_STEPS
+
+    def scale(values: Floats) -> float:
+        return (float(values.sum()) + 3 * TAIL_MPA) / (len(values) + 3)
+
+    return _Tails(
+        (np.count_nonzero(j) + KNOWN_STEPS * RARE) / n,
+        scale(jump[j]),
+        (np.count_nonzero(b) + KNOWN_STEPS * RARE) / n,
+        scale(bend[b]),
     )
 
 
-def _top(p: Pressures, limits: Limits) -> float:
-    """Highest usual pressure, where a valve may open; infinite where that is far below where it should."""
-    top = float(np.quantile(p, 0.998)) if len(p) else 0.0
-    return top if top >= LOWEST_VALVE * limits.band_p / PER_MPA else math.inf
+def _peaks(of: Steps, score: Floats, least: float) -> NDArray[np.bool_]:
+    """Steps with the best score within two samples, above the least, that are not beside a release that was seen."""
+    full = np.full(len(of.p) + 8, -np.inf)
+    full[of.place + 4] = score
+    best = np.max([full[4 + j : 4 + j + len(of.p)] for j in (-3, -2, -1, 0, 1, 2, 3)], axis=0)[of.place]
+    return np.asarray((score >= best) & (score > least) & ~_beside(of))
 
 
-def _still(ts: Times, p: Pressures) -> NDArray[np.bool_]:
-    """Steps that lie in, or beside, a long run of exactly the same value: a transducer may be stuck."""
-    edges = np.concatenate(([0], 1 + np.flatnonzero(np.diff(p)), [len(p)]))
-    first, last = edges[:-1], edges[1:] - 1
-    found = np.zeros(len(p) + 1, bool)
-    for a, b in zip(first.tolist(), last.tolist(), strict=True):
-        if b - a >= STILL_SAMPLES and ts[b] - ts[a] >= RUN_US:
-            found[a : b + 2] = True  # number k + 1: step from k to k + 1
-    return found[1:-1]
+def _beside(of: Steps) -> NDArray[np.bool_]:
+    """Steps with a released sample among the three before them, or after."""
+    count = np.concatenate(([0], np.cumsum(of.low)))
+    first, last = np.maximum(of.place - 2, 0), np.minimum(of.place + 4, len(of.low))
+    return np.asarray(count[last] > count[first])
 
 
-def _noise(change: Pressures) -> float:
-    """Standard deviation of what samples change by, from the smaller three quarters, MPa."""
-    if not len(change):
-        return 0.0
-    kept = np.sort(change)[: max(3 * len(change) // 4, 1)]
-    return 1.94 * float(kept.mean())  # of normal errors
-
-
-def unseen(legs: Mapping[int, tuple[Steps, Setting | None]]) -> dict[int, Times]:
-    """Indices of the samples before each release that the legs of one support do not show.
+def evidence(
+    legs: Mapping[int, tuple[Times, Pressures, int]], face: Floats, limits: Limits
+) -> dict[int, Told]:
+    """What the legs of one support say about releases that no sample shows.
 
     Parameters
     ----------
-    legs : steps of each leg, and where it is set
+    legs : times [µs] in order, pressures [MPa] and usual step [µs] of each leg
+    face : usual setting pressure of each leg of the face, MPa
     """
-    alone = {leg: _alone(of, setting) for leg, (of, setting) in legs.items()}
-    upward = {leg: _upward(of, setting) for leg, (of, setting) in legs.items()}
+    read = {
+        leg: steps_of(ts, p, usual, limits) for leg, (ts, p, usual) in legs.items() if len(ts) > 2 * SAMPLES
+    }
+    scores: dict[int, Floats] = {}
+    for leg, of in read.items():
+        level, slope = np.asarray(of.p[of.set_at], np.float64), of.forward.slope[of.set_at]
+        tails = _Tails(RARE, TAIL_MPA, RARE, TAIL_MPA)
+        score = np.full(len(of.place), -np.inf)
+        for _ in range(2):
+            expected = _expected(level, slope, face)
+            if expected is None:
+                break
+            score = _scores(of, expected, tails)
+            chosen = _peaks(of, score, math.log(PRIOR_STEPS))
+            released = of.place[chosen]
+            free = ~_around(of, released)
+            tails = _tails(of, free)
+            after = released + 1 + of.dip[chosen]
+            level = np.concatenate((of.p[of.set_at], of.p[after]))
+            slope = np.concatenate((of.forward.slope[of.set_at], of.forward.slope[after]))
+        scores[leg] = score
     found = {}
-    for leg, (of, setting) in legs.items():
-        mask = alone[leg].copy()
-        # what both legs show may be the roof
-        mask |= upward[leg] & ~_together(of, [legs[other][0] for other in legs if other != leg])
-        for other, (twin, _) in legs.items():
+    for leg, of in read.items():
+        score = scores[leg].copy()
+        for other, twin in read.items():
             if other != leg:
-                middle = twin.ts[twin.place] + np.diff(twin.ts)[twin.place] // 2
-                moments = np.sort(np.concatenate((_onsets(twin), middle[alone[other]])))
-                mask |= _with_twin(of, setting, moments, _coupled(of, moments))
-        found[leg] = _once(of, mask)
+                score += _message(of, twin, scores[other], _together(of, scores[leg], twin, scores[other]))
+        kept = (score > KEPT) & ~_beside(of)
+        k = of.place[kept]
+        found[leg] = Told(
+            place=k,
+            begin=of.ts[k],
+            end=of.ts[k + 1],
+            score=score[kept],
+            seen=of.ts[np.maximum(of.onsets - 1, 0)] // 2 + of.ts[of.onsets] // 2,
+            holes=_holes(of),
+            span=(int(of.ts[0]), int(of.ts[-1])),
+            step=of.usual,
+        )
     return found
 
 
-def _alone(of: Steps, setting: Setting | None) -> NDArray[np.bool_]:
-    """Steps that are a release by what this leg shows."""
-    if setting is None:
-        return np.zeros(len(of.place), bool)
-    change = of.after - of.before
-    size = np.abs(change)
-    away = (of.after - setting.level) / setting.spread
-    noise = NOISES * of.noise
-    at_setting = (away <= SPREADS) & (away >= -1.5 * SPREADS)
-    faster = of.faster >= max(FASTER_MPA, noise / 2)
-    leaked = (of.before - setting.level) / setting.spread < -SPREADS
-    told = (size >= max(LARGE_MPA, noise)) & (away <= SPREADS) & ((change < 0) | (leaked & at_setting))
-    told |= (change <= -max(MIDDLE_MPA, noise)) & at_setting
-    told |= (change <= -max(SMALL_MPA, noise)) & at_setting & faster
-    told &= of.lasting | (of.loads & faster)
-    # loading anew from about the pressure of before
-    anew = of.loads & (of.faster >= max(ANEW_MPA, 1.5 * noise)) & (np.abs(away) <= SPREADS)
-    told |= anew & (change <= -noise / 2)
-    told |= (of.dip > 0) & (away <= 2 * SPREADS) & (size >= LARGE_MPA / 2)
-    told |= (of.dip > 0) & at_setting & ((size >= max(SMALL_MPA / 2, noise / 2)) | (of.dip > 1) | faster)
-    return told & ~_yields(of)
+def _around(of: Steps, released: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Steps within five samples of a release."""
+    near = np.zeros(len(of.p) + 12, bool)
+    for places in (released, of.onsets, of.set_at):
+        for j in range(-5, 6):
+            near[places + j + 5] = True
+    return np.asarray(near[of.place + 5])
 
 
-def _upward(of: Steps, setting: Setting | None) -> NDArray[np.bool_]:
-    """Steps up after which a leg that was at rest loads anew."""
-    if setting is None:
-        return np.zeros(len(of.place), bool)
-    change = of.after - of.before
-    noise = NOISES * of.noise
-    told = of.loads & (of.faster >= max(ANEW_MPA, 1.5 * noise)) & (change >= -noise / 2)
-    told &= (change < LARGE_MPA) & (np.abs(of.after - setting.level) <= SPREADS * setting.spread)
-    return np.asarray(told & of.rested & ~_yields(of))
-
-
-def _together(of: Steps, twins: Sequence[Steps]) -> NDArray[np.bool_]:
-    """Steps in which another leg changes, too."""
-    found = np.zeros(len(of.place), bool)
-    for twin in twins:
-        rises = twin.ts[twin.place[twin.faster >= ANEW_MPA / 2] + 1]
-        first, last = (of.ts[np.clip(of.place + j, 0, len(of.ts) - 1)] for j in (-1, 2))
-        found |= np.searchsorted(rises, last, "right") > np.searchsorted(rises, first, "left")
-    return found
-
-
-def _yields(of: Steps) -> NDArray[np.bool_]:
-    """Steps that may be a yield valve that opens and reseats.
-
-    One that reseats far below does so every time. So a large drop is none where the same valve reseated well at
-    about that time.
-    """
-    drop = of.before - of.after
-    opens = (of.before >= TOP_SHARE * of.top) & (of.dip == 0)
-    well = (
-        opens
-        & of.lasting
-        & (drop >= max(SMALL_MPA, NOISES * of.noise))
-        & (drop <= GOOD_BLOW_DOWN * of.before)
+def _holes(of: Steps) -> Times:
+    """Stretches of three steps and more in which nothing can be told: gaps, and values that do not change."""
+    unknown = ~of.steady & ~of.low[:-1] & ~of.low[1:]
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], unknown.astype(np.int8), [0]))))
+    holes = (
+        np.stack((of.ts[edges[::2]], of.ts[edges[1::2]]), axis=1)
+        if len(edges)
+        else np.empty((0, 2), np.int64)
     )
-    moments = of.ts[of.place]
-    good = moments[well]
-    lately = np.searchsorted(good, moments + VALVE_US, "right") > np.searchsorted(good, moments - VALVE_US)
-    return np.asarray(opens & (drop <= np.where(lately, GOOD_BLOW_DOWN, BLOW_DOWN) * of.before), np.bool_)
+    return np.asarray(holes[holes[:, 1] - holes[:, 0] > 3 * of.usual])
 
 
-def _onsets(of: Steps) -> Times:
-    """When the releases that a leg shows begin; a record that begins released shows none."""
-    new = of.released[np.diff(of.released, prepend=of.released[:1] - APART_US - 1) > APART_US]
-    return new[new > of.ts[0]] if len(new) else new
+def _moments(of: Steps, score: Floats) -> Times:
+    """Middle of the steps in which a leg is released, by what it shows alone."""
+    k = of.place[_peaks(of, score, math.log(PRIOR_STEPS))]
+    onset = of.onsets
+    return np.sort(np.concatenate(((of.ts[k] + of.ts[k + 1]) // 2, (of.ts[onset - 1] + of.ts[onset]) // 2)))
 
 
-def _coupled(of: Steps, moments: Times) -> bool:
-    """Whether a leg is let go when its twin is: nearly all of its releases that were seen say so."""
-    new = _onsets(of)
-    if len(new) < KNOWN:
-        return False
-    k = np.searchsorted(of.ts, new)
-    first, last = of.ts[np.maximum(k - 2, 0)], of.ts[np.minimum(k + 2, len(of.ts) - 1)]
-    together = np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left")
-    return bool(np.count_nonzero(together) >= COUPLED_SHARE * len(new))
+def _together(of: Steps, score: Floats, twin: Steps, twins: Floats) -> float:
+    """Share of the releases of a leg that its twin shows in the same step, too; 0 where they are not coupled."""
+    k = of.onsets
+    moments = _moments(twin, twins)
+    if len(k) < SEEN:
+        mine = _moments(of, score)
+        reach = 3 * max(of.usual, twin.usual) // 2
+        first, last = mine - reach, mine + reach
+    else:
+        reach = max(of.usual, twin.usual)
+        first, last = of.ts[k - 1] - reach, of.ts[k] + reach
+    holes = _holes(twin).ravel()
+    inside = (
+        (first > twin.ts[0]) & (last < twin.ts[-1]) & (np.searchsorted(holes, (first + last) // 2) % 2 == 0)
+    )
+    if np.count_nonzero(inside) < SEEN:
+        return 0.0
+    hit = np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left")
+    # the twin does not show every release
+    return TOGETHER if hit[inside].mean() >= COUPLED_SHARE else 0.0
 
 
-def _with_twin(of: Steps, setting: Setting | None, moments: Times, coupled: bool) -> NDArray[np.bool_]:
-    """Steps in which another leg of the support is released."""
-    if setting is None or not len(moments):
-        return np.zeros(len(of.place), bool)
-    change = of.after - of.before
-    told = change <= -max(TWIN_MPA, NOISES / 2 * of.noise)
-    told |= change >= np.maximum(2 * TWIN_MPA + NOISES / 2 * of.noise, 2.5 * of.beside)
-    told &= of.lasting
-    told |= of.dip > 0
-    told &= of.after - setting.level <= SPREADS * setting.spread
-    if coupled:
-        told |= np.abs(of.after - setting.level) <= SPREADS * setting.spread
-    first, last = of.ts[of.place], of.ts[of.place + 1]
-    return told & (np.searchsorted(moments, last, "right") > np.searchsorted(moments, first, "left"))
+def _message(of: Steps, twin: Steps, twins: Floats, share: float) -> Floats:
+    """What the twin of a leg says about the same steps: logarithm of a ratio of likelihoods."""
+    if not share:
+        return np.zeros(len(of.place))
+    # best score of the twin between two of its samples; 0 where it cannot be told
+    best = np.zeros(max(len(twin.ts) - 1, 1))
+    best[twin.place] = twins
+    best[twin.place[twin.dip > 0] + 1] = twins[twin.dip > 0]
+    best[twin.onsets - 1] = CERTAIN
+    first = np.clip(np.searchsorted(twin.ts, of.ts[of.place], "right") - 1, 0, len(best) - 1)
+    last = np.clip(np.searchsorted(twin.ts, of.ts[of.place + 1], "left") - 1, first, len(best) - 1)
+    ratio = np.max([best[np.minimum(first + j, last)] for j in range(3)], axis=0)
+    ratio = np.exp(np.clip(ratio, -CERTAIN, CERTAIN))
+    alone = (1 - share) / PRIOR_STEPS
+    inside = (of.ts[of.place] >= twin.ts[0]) & (of.ts[of.place + 1] <= twin.ts[-1])
+    return np.where(inside, np.log((share * ratio + 1 - share) / (alone * ratio + 1)), 0.0)
 
 
-def _once(of: Steps, mask: NDArray[np.bool_]) -> Times:
-    """Of steps that follow one another the one with a sample on the way, or the largest drop; none beside a release
-    that was seen."""
-    chosen = []
-    change = of.after - of.before
-    weight = np.abs(change) + 1000.0 * (of.dip > 0) + 100.0 * (change < 0)
-    all_ = np.flatnonzero(mask)
-    for begin, end in _groups(of.place[all_]):
-        best = int(all_[begin:end][np.argmax(weight[all_[begin:end]])])
-        k = int(of.place[best])
-        a, b = int(of.ts[max(k - 1, 0)]), int(of.ts[min(k + 2 + int(of.dip[best]), len(of.ts) - 1)])
-        if np.searchsorted(of.released, b, "right") == np.searchsorted(of.released, a, "left"):
-            chosen.append(k)
-    return np.array(chosen, np.int64)
-
-
-def _groups(places: Times) -> list[tuple[int, int]]:
-    cuts = np.flatnonzero(np.diff(places) > 2) + 1
-    edges = [0, *cuts.tolist(), len(places)] if len(places) else [0]
-    return list(pairwise(edges))
-
-
-def inserted(ts: Times, p: Pressures, after: Times) -> tuple[Times, Pressures]:
+def inserted(ts: Times, p: Pressures, after: NDArray[np.int64]) -> tuple[Times, Pressures]:
     """A record with a released sample in the middle of the step after each of these samples."""
     moments = ts[after] + (ts[after + 1] - ts[after]) // 2
     return np.insert(ts, after + 1, moments), np.insert(p, after + 1, NOBODY_SAW_MPA)

@@ -28,6 +28,8 @@ SCATTERS = 4.0
 # a change of zero is told from at least this many releases
 RELEASES = 3
 ERRORS = 5.0
+# a single sample below the floor in so many releases is nothing
+STRAY_RELEASES = 20
 
 
 class Floors(NamedTuple):
@@ -127,15 +129,19 @@ def reference(levels: Sequence[float], offset_mpa: float, back_mpa: float) -> Re
     back_mpa : highest back pressure: with less than three legs only what lies beyond it is an offset
     """
     known = np.array([level for level in levels if np.isfinite(level)])
+    inside = known[(known >= 0.0) & (known <= back_mpa)]
     if len(known) < 3:
-        inside = known[(known >= 0.0) & (known <= back_mpa)]
         level = float(inside.mean()) if len(inside) else RELEASED_MPA
         return Reference(level, max(offset_mpa, level, back_mpa - level))
-    level = float(np.median(known))
-    scatter = 1.4826 * float(np.median(np.abs(known - level)))
+    # a released leg stands between nothing and the back pressure: others are off, and tell nothing of the scatter
+    healthy = inside if len(inside) >= max(3, len(known) / 3) else known
+    level = float(np.median(healthy))
+    scatter = 1.4826 * float(np.median(np.abs(healthy - level)))
     if not 0.0 <= level <= back_mpa:
         level = RELEASED_MPA  # not most legs of a face have the same offset
-    return Reference(level, max(offset_mpa, SCATTERS * scatter))
+    return Reference(
+        level, min(max(offset_mpa, SCATTERS * scatter), max(offset_mpa, level, back_mpa - level))
+    )
 
 
 def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
@@ -152,6 +158,8 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
         error = 3 * float(values.std()) / np.sqrt(len(values)) if len(values) >= RELEASES else 0.0
         if abs(offset) <= max(normal.least, error):
             offset = 0.0
+        if offset > 0 and _lower(ts, p, found, first, last, normal.level + offset - normal.least):
+            offset = 0.0
         end = int(ts[-1]) + 1
         if number + 1 < len(stretches):
             after = float(np.median(found.p[slice(*stretches[number + 1])])) - normal.level
@@ -159,6 +167,16 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
         result.append(Zero(begin, end, offset))
         begin = end
     return result
+
+
+def _lower(ts: Times, p: Pressures, found: Floors, first: int, last: int, floor: float) -> bool:
+    """Whether a leg that seems to be released at some pressure also stands lower: then it had only leaked to that.
+
+    One such sample in so many releases may be a fault of the record.
+    """
+    begin, end = np.searchsorted(ts, (found.ts[first], found.ts[last - 1]))
+    here = p[begin : end + 1]
+    return bool(np.count_nonzero(here < floor) > 1 + (last - first) // STRAY_RELEASES)
 
 
 def _change(ts: Times, p: Pressures, after: int, before: int, change: float) -> int:
