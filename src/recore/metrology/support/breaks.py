@@ -17,7 +17,7 @@ from recore.metrology.support.zones import Zone, find_zones
 Floats = NDArray[np.float64]
 
 # free rise beyond that of quiet cycles, of the yield pressure: of a break, and of one that lasts a single shear
-LEAST_EXCESS, LEAST_ALONE = 0.06, 0.10
+LEAST_EXCESS, LEAST_ALONE = 0.04, 0.10
 ROUNDS = 3  # the quiet load is told again without the breaks that were found
 
 

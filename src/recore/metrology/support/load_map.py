@@ -156,9 +156,7 @@ def _standard(loads: LegLoads, sign: Floats, quiet: Flags, grows: bool) -> Float
     return result
 
 
-def _against_quiet(
-    loads: LegLoads, sign: Floats, quiet: Flags, grows: bool
-) -> tuple[Floats, Floats, Floats]:
+def _against_quiet(loads: LegLoads, sign: Floats, quiet: Flags, grows: bool) -> tuple[Floats, Floats, Floats]:
     """A sign without what leg, length and time of the quiet cycles make of it; level and lower level of each leg."""
     base = quiet & np.isfinite(sign)
     rest = sign - _by_leg(loads, sign, base, _LEVEL)[loads.leg]

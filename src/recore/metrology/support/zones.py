@@ -24,7 +24,10 @@ _EDGE = 0.55  # of the height at the side of a zone: yielding legs do not show a
 _MOST_SHEAR, _SWITCH_SHEAR = 6.0, 2.5  # one quiet shear parts a zone
 _SCALES = ((1, 5), (1, 9), (2, 5), (4, 5), (4, 9))  # shears × supports over which the map is looked at
 _PEAK = 3.5  # spreads of a smoothed map from which a place is looked at
-_TOP, _GAP = 95.0, 0.7  # this percentile of the quiet shears of a zone's supports lies below this share of its height
+_TOP, _GAP = (
+    92.0,
+    0.7,
+)  # this percentile of the quiet shears of a zone's supports lies below this share of its height
 _TAKEN = -1e6  # load of a place that belongs to another zone: no zone runs over it
 _APART = 4.0  # distance of two heaps in the scatter within them
 _BESIDE = 4  # shears before and after a zone in which it is judged whether it is two
@@ -71,17 +74,22 @@ def find_zones(load: Floats) -> tuple[Zone, ...]:
             if looked[k, x] == -np.inf:
                 break
             looked[k, max(0, x - 2) : x + 3] = -np.inf
-            grown = _grown(load, free, k, x)
+            grown = _grown(load, free, k, x, grain)
             if grown is None:
                 continue
-            looked[grown.first : grown.last + 1, max(grown.left, x - 6) : min(grown.right, x + 6) + 1] = -np.inf
+            looked[
+                grown.first : grown.last + 1, max(grown.left, x - 6) : min(grown.right, x + 6) + 1
+            ] = -np.inf
             if grown.height < fits or not _counts(load, quiet, grown, grain, least, found[:known]):
                 continue
-            for zone in _parted(np.where(free, load, np.where(np.isfinite(load), _TAKEN, np.nan)), grown, grain, least):
+            for zone in _parted(
+                np.where(free, load, np.where(np.isfinite(load), _TAKEN, np.nan)), grown, grain, least
+            ):
                 if zone.height >= fits and _counts(load, quiet, zone, grain, least, found[:known]):
                     found.append(zone)
                     box = _box(zone, 1, 2)
-                    free[box], quiet[box], looked[box] = False, False, -np.inf
+                    quiet[box], looked[box] = False, -np.inf
+                    free[_box(zone, 1, 0)] = False
         if len(found) < 2 or fits > 0:
             break
         # where the face has shown how high its breaks are, what is as high is looked at once more
@@ -170,7 +178,7 @@ def _sums(values: Floats, width: int, axis: int) -> Floats:
     return np.asarray(np.take(total, end, axis) - np.take(total, begin, axis))
 
 
-def _grown(load: Floats, free: Flags, k: int, x: int) -> Zone | None:
+def _grown(load: Floats, free: Flags, k: int, x: int, grain: float) -> Zone | None:
     """The zone around a peak."""
     load = np.where(free, load, np.where(np.isfinite(load), _TAKEN, np.nan))
     left, right = max(0, x - 2), min(load.shape[1] - 1, x + 2)
@@ -188,7 +196,7 @@ def _grown(load: Floats, free: Flags, k: int, x: int) -> Zone | None:
         first, last, height = run
         across = _middles(load[first : last + 1], 0)
         x = left + int(np.nanargmax(across[left : right + 1]))
-        left, right = _run(across / height, x, _MOST_SUPPORT, _SWITCH_SUPPORT, _EDGE)
+        left, right = _supports_of(across / height, x, grain / height, last - first + 1)
         zone = Zone(first, last, left, right, height)
         if zone in seen:
             break
@@ -213,12 +221,21 @@ def _shears_of(along: Floats, k: int) -> tuple[int, int, float] | None:
     return first, last, height
 
 
-def _run(share: Floats, at: int, most: float, switch: float, edge: float = 0.5) -> tuple[int, int]:
+def _supports_of(across: Floats, x: int, grain: float, shears: int) -> tuple[int, int]:
+    """The supports of a break around one; `grain` : scatter of one place, in the height of the break."""
+    # of a median of few shears: 1.25 times the scatter of a mean
+    varies = max(_VARIES, 1.25 * grain / float(np.sqrt(shears)))
+    return _run(across, x, _MOST_SUPPORT, _SWITCH_SUPPORT, _EDGE, varies)
+
+
+def _run(
+    share: Floats, at: int, most: float, switch: float, edge: float = 0.5, varies: float = _VARIES
+) -> tuple[int, int]:
     """The run around a place that is loaded: the likelier course of two states with a price for every change.
 
     `share` : of the height, at every place; NaN tells nothing.
     """
-    evidence = np.clip(np.nan_to_num((share - edge) / _VARIES**2), -most, most)
+    evidence = np.clip(np.nan_to_num((share - edge) / varies**2), -most, most)
     ends = []
     for values in (evidence[at::-1], evidence[at:]):
         # loaded from the place on up to an end, then quiet, or not for good: the end at which the sum is highest
@@ -231,9 +248,7 @@ def _run(share: Floats, at: int, most: float, switch: float, edge: float = 0.5) 
     return at - ends[0], at + ends[1]
 
 
-def _counts(
-    load: Floats, quiet: Flags, zone: Zone, grain: float, least: int, known: list[Zone]
-) -> bool:
+def _counts(load: Floats, quiet: Flags, zone: Zone, grain: float, least: int, known: list[Zone]) -> bool:
     """Whether a zone is wide, and beyond what its supports show in their quiet shears."""
     shears, supports = zone.last - zone.first + 1, zone.right - zone.left + 1
     if supports < least or zone.height * float(np.sqrt(shears * supports)) / grain < STRONG:
@@ -258,6 +273,9 @@ def _rest(load: Floats, quiet: Flags, zone: Zone) -> Floats:
     """Load of a zone's supports in the shears that are in no break."""
     part = np.where(quiet, load, np.nan)[:, zone.left : zone.right + 1]
     part[max(0, zone.first - 1) : zone.last + 2] = np.nan
+    part[2 * np.isfinite(part).sum(axis=1) < part.shape[1]] = (
+        np.nan
+    )  # what is beside another break tells nothing
     along = _middles(part, 1)
     return along[np.isfinite(along)]
 
@@ -309,7 +327,9 @@ def _halves(load: Floats, zone: Zone, grain: float, least: int) -> tuple[Zone, Z
     best, parts = STRONG**2, None
     whole = _misfit(load, zone, zone.left, zone.right)
     for cut in range(zone.left + least, zone.right - least + 2):
-        sides = [_side(load, zone, left, right) for left, right in ((zone.left, cut - 1), (cut, zone.right))]
+        sides = [
+            _side(load, zone, left, right, grain) for left, right in ((zone.left, cut - 1), (cut, zone.right))
+        ]
         one, other = sides
         if one is None or other is None:
             continue
@@ -322,7 +342,7 @@ def _halves(load: Floats, zone: Zone, grain: float, least: int) -> tuple[Zone, Z
     return parts
 
 
-def _side(load: Floats, zone: Zone, left: int, right: int) -> Zone | None:
+def _side(load: Floats, zone: Zone, left: int, right: int, grain: float) -> Zone | None:
     """What some supports of a zone say of its shears, and which of them belong to it."""
     along = _middles(load[:, left : right + 1], 1)
     told = along[zone.first : zone.last + 1]
@@ -335,7 +355,7 @@ def _side(load: Floats, zone: Zone, left: int, right: int) -> Zone | None:
     across = _middles(load[first : last + 1, left : right + 1], 0)
     if not np.isfinite(across).any():
         return None
-    low, high = _run(across / height, int(np.nanargmax(across)), _MOST_SUPPORT, _SWITCH_SUPPORT, _EDGE)
+    low, high = _supports_of(across / height, int(np.nanargmax(across)), grain / height, last - first + 1)
     return Zone(first, last, left + low, left + high, height)
 
 
