@@ -22,6 +22,7 @@ _LEVEL, _LOW = 30.0, 10.0
 _LENGTH_SHEARS = 5
 _TOLD = 0.3  # least share of cycles that a sign tells of
 _HIGH = 3.0  # load of a place, in spreads, that surely is not quiet
+_MOST_DRIFT = 2.0  # of a leg's usual load over the record, in its lower spreads
 _RATE = 2  # the sign that the length of the cycle does not touch
 _BEYOND = 0.3  # of ln(length) beyond the longest usual cycle
 _LENGTH_BIN = 0.2  # of ln(length): cycles of like length are compared
@@ -225,6 +226,9 @@ def _drift(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
     level = level.reshape(loads.legs, blocks)
     face = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in level.T])
     level = np.where(np.isfinite(level), level, face)
+    # the quiet load wanders within its own scatter: more is a break that fills most of a block
+    reach = _MOST_DRIFT * (_by_leg(loads, rest, base, _LEVEL) - _by_leg(loads, rest, base, _LOW))[:, None]
+    level = np.where(reach >= 0, np.clip(level, -reach, reach), level)
     if blocks == 1:
         return np.asarray(level[loads.leg, 0])
     centres = (edges[1:] + edges[:-1]) / 2

@@ -28,6 +28,7 @@ _TOP, _GAP = (
     92.0,
     0.7,
 )  # this percentile of the quiet shears of a zone's supports lies below this share of its height
+_ALONE = 5  # least supports of a break of a single shear
 _TAKEN = -1e6  # load of a place that belongs to another zone: no zone runs over it
 _APART = 4.0  # distance of two heaps in the scatter within them
 _BESIDE = 4  # shears before and after a zone in which it is judged whether it is two
@@ -251,7 +252,9 @@ def _run(
 def _counts(load: Floats, quiet: Flags, zone: Zone, grain: float, least: int, known: list[Zone]) -> bool:
     """Whether a zone is wide, and beyond what its supports show in their quiet shears."""
     shears, supports = zone.last - zone.first + 1, zone.right - zone.left + 1
-    if supports < least or zone.height * float(np.sqrt(shears * supports)) / grain < STRONG:
+    if supports < (least if shears > 1 else max(least, min(_ALONE, load.shape[1]))):
+        return False
+    if zone.height * float(np.sqrt(shears * supports)) / grain < STRONG:
         return False
     along = _rest(load, quiet, zone)
     if len(along) < 5:
