@@ -94,14 +94,15 @@ def test_the_order_of_rows_changes_nothing(order: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "roof",
+    ("roof", "supports"),
     [
-        pytest.param(Roof(), id="logarithmic"),
-        pytest.param(Roof(law="power", factor=1.6, seen_yields=False), id="power law, yields not seen"),
-        pytest.param(Roof(law="saturating", scatter=0.35, drift=0.3), id="saturating, drift"),
+        pytest.param(Roof(), 2, id="logarithmic"),
+        pytest.param(Roof(law="power", factor=1.6, seen_yields=False), 2, id="power law, yields not seen"),
+        # a break is as high as three spreads of one place here: its side is told within a fifth of the face
+        pytest.param(Roof(law="saturating", scatter=0.35, drift=0.3), 4, id="saturating, drift"),
     ],
 )
-def test_breaks_are_found_with_their_zones_and_shears(roof: Roof) -> None:
+def test_breaks_are_found_with_their_zones_and_shears(roof: Roof, supports: int) -> None:
     zones = breaks(11, 50, 20)
     assert len(zones) >= 2
     result = found(draw(11, replace(SMALL, gap=0.0), replace(roof, zones=zones)))
@@ -111,7 +112,7 @@ def test_breaks_are_found_with_their_zones_and_shears(roof: Roof) -> None:
     ]
     assert len(seen) == len(zones)
     for one, other in zip(seen, zones, strict=True):
-        assert np.all(np.abs(np.subtract(one, other)) <= (1, 1, 2, 2))
+        assert np.all(np.abs(np.subtract(one, other)) <= (1, 1, supports, supports))
     true = np.mean(np.diff([z[0] for z in zones])) * 0.8
     assert result.interval_m is not None and abs(result.interval_m.value - true) <= 0.8
 
@@ -145,6 +146,81 @@ def test_breaks_side_by_side_that_end_apart_are_two() -> None:
         (22, 28, 18, 35),
         (45, 46, 5, 29),
     ]
+
+
+def places(load: np.ndarray) -> list[tuple[int, int, int, int]]:
+    return [(z.first, z.last, z.left, z.right) for z in find_zones(load)]
+
+
+def test_breaks_in_more_than_half_of_all_shears_are_told_from_the_quiet() -> None:
+    load = np.random.default_rng(3).normal(0, 1, (48, 30))
+    for first in range(2, 44, 6):
+        load[first : first + 4, 5:22] += 6.0
+    found_ = places(load)
+    assert [(z[0], z[1]) for z in found_] == [(k, k + 3) for k in range(2, 44, 6)]
+    assert all(abs(z[2] - 5) <= 1 and abs(z[3] - 21) <= 1 for z in found_)
+
+
+def test_a_break_of_a_single_shear_counts_where_it_is_strong() -> None:
+    load = np.random.default_rng(4).normal(0, 1, (60, 30))
+    load[20, 4:20] += 8.0
+    assert places(load) == [(20, 20, 4, 19)]
+    load[20, 4:20] -= 7.0
+    assert places(load) == []
+
+
+def test_three_quiet_supports_part_two_zones_and_two_faulty_ones_do_not() -> None:
+    load = np.random.default_rng(5).normal(0, 1, (60, 30))
+    load[20:24, 2:27] += 9.0
+    load[20:24, 12:14] = np.random.default_rng(6).normal(0, 1, (4, 2))
+    assert places(load) == [(20, 23, 2, 26)]
+    load[20:24, 11:15] = np.random.default_rng(6).normal(0, 1, (4, 4))
+    assert places(load) == [(20, 23, 2, 10), (20, 23, 15, 26)]
+
+
+def test_two_breaks_with_one_quiet_shear_between_are_two_and_an_unknown_shear_parts_none() -> None:
+    load = np.random.default_rng(7).normal(0, 1, (60, 30))
+    load[20:23, 2:20] += 9.0
+    load[24:27, 2:20] += 9.0
+    assert places(load) == [(20, 22, 2, 19), (24, 26, 2, 19)]
+    load[23] = np.nan
+    assert places(load) == [(20, 26, 2, 19)]
+
+
+@pytest.mark.parametrize("seed", [8, 9, 10])
+def test_what_the_whole_face_has_in_common_is_no_break(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    common = np.exp(rng.normal(0, 0.4, (120, 1)))  # heavier upper tail, and no number of supports averages it
+    assert places(common * 3 + rng.normal(0, 1, (120, 50))) == []
+
+
+def test_a_narrow_load_beside_wide_breaks_is_a_local_one() -> None:
+    load = np.random.default_rng(11).normal(0, 1, (80, 40))
+    for first in (10, 30, 50):
+        load[first : first + 3, 5:35] += 8.0
+    load[65:69, 10:16] += 8.0
+    assert [z[0] for z in places(load)] == [10, 30, 50]
+
+
+def test_an_idle_day_is_no_break_and_hides_none() -> None:
+    zones = ((20, 22, 3, 18),)
+    cut = replace(SMALL, gap=0.0, stop=0.0)
+    drawn = draw(17, cut, Roof(zones=zones))
+    shift = np.where(drawn.shear >= 35, 30_000_000_000, 0)
+    late = np.where(drawn.shear >= 34, 30_000_000_000, 0)
+    table = drawn.table
+    for name, by in (("start", shift), ("end", late)):
+        moved = table[name].to_numpy().astype("datetime64[us]").astype(np.int64) + by
+        table = table.set_column(
+            table.column_names.index(name), name, pa.array(moved, pa.int64()).cast(pa.timestamp("us", "UTC"))
+        )
+    rise = np.where(drawn.shear == 34, 8.0, 0.0)  # what the roof adds over the idle hours
+    for name in ("final_mpa", "twap_mpa"):
+        table = table.set_column(
+            table.column_names.index(name), name, pa.array(table[name].to_numpy() + rise)
+        )
+    result = weigh(table, (), rows(), 0.8, 42.0).zones.to_pylist()
+    assert [(z["first_shear"], z["last_shear"]) for z in result] == [(20, 22)]
 
 
 def test_who_is_not_set_unknown_or_stuck_does_not_work() -> None:

@@ -10,12 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recore.metrology.support.diagnose_record import findings
-from recore.metrology.support.load_map import LegLoads, leg_loads, load_map
+from recore.metrology.support.load_map import LegLoads, excess_mpa, leg_loads, load_map
 from recore.metrology.support.shears import Shears
 from recore.metrology.support.zones import Zone, find_zones
 
 Floats = NDArray[np.float64]
 
+# free rise beyond that of quiet cycles, of the yield pressure: of a break, and of one that lasts a single shear
+LEAST_EXCESS, LEAST_ALONE = 0.04, 0.10
 ROUNDS = 3  # the quiet load is told again without the breaks that were found
 
 
@@ -39,11 +41,23 @@ def find_breaks(cycles: pa.Table, shears: Shears, yield_mpa: float) -> Breaks:
         for zone in zones:
             loaded[max(0, zone.first - 1) : zone.last + 2, max(0, zone.left - 2) : zone.right + 3] = True
         load = load_map(loads, loaded)
-        again = find_zones(load)
+        excess = excess_mpa(loads, loaded)
+        again = tuple(
+            zone
+            for zone in find_zones(load)
+            if _excess(excess, zone) >= (LEAST_ALONE if zone.first == zone.last else LEAST_EXCESS) * yield_mpa
+        )
         if again == zones:
             break
         zones = again
     return Breaks(zones, load, int(cycles["support"].to_numpy().min()), loads)
+
+
+def _excess(excess: Floats, zone: Zone) -> float:
+    """Median of the load of a zone beyond the quiet, MPa; none where only cycles of unusual length tell."""
+    part = excess[zone.first : zone.last + 1, zone.left : zone.right + 1]
+    part = part[np.isfinite(part)]
+    return float(np.median(part)) if len(part) else 0.0
 
 
 def in_time(zones: tuple[Zone, ...], shears: Shears, first_support: int) -> tuple[list[int], list[int]]:

@@ -15,11 +15,16 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 BLOCK = 40  # shears over which the baseline of a leg is held, between two that are joined by a straight line
-_LOWEST, _HIGHEST = -4.0, 15.0  # of a leg's load in its own spreads: a faulty leg cannot make a zone
+_LOWEST, _HIGHEST = -4.0, 40.0  # of a leg's load in its own spreads: a faulty leg cannot make a zone
 _USUAL_BLOW_DOWN = 0.04  # of the yield pressure, where a cycle's own is not told
 # the quiet level and spread of a leg: these percentiles lie in the quiet part even where breaks fill half the record
 _LEVEL, _LOW = 30.0, 10.0
 _LENGTH_SHEARS = 5
+_TOLD = 0.3  # least share of cycles that a sign tells of
+_HIGH = 3.0  # load of a place, in spreads, that surely is not quiet
+_MOST_DRIFT = 2.0  # of a leg's usual load over the record, in its lower spreads
+_RATE = 2  # the sign that the length of the cycle does not touch
+_BEYOND = 0.3  # of ln(length) beyond the longest usual cycle
 _LENGTH_BIN = 0.2  # of ln(length): cycles of like length are compared
 
 
@@ -104,38 +109,62 @@ def load_map(loads: LegLoads, loaded: Flags) -> Floats:
     """
     quiet = ~loaded[loads.shear, loads.support]
     maps, weights = [], []
-    for sign in loads.signs:
-        if np.isfinite(sign).mean() < 0.3:
+    for at, sign in enumerate(loads.signs):
+        if np.isfinite(sign).mean() < _TOLD or not _moves(loads, sign):
             continue
-        z = _standard(loads, sign, quiet)
+        z = _standard(loads, sign, quiet, grows=at != _RATE)
         grid = _grid(loads, z)
         weights.append(_agreement(grid, loaded))
         maps.append(grid)
     if not maps:
         return np.full(loads.shape, np.nan)
-    total = np.zeros(loads.shape)
-    share = np.zeros(loads.shape)
-    for grid, weight in zip(maps, weights, strict=True):
-        told = np.isfinite(grid)
-        total[told] += weight * grid[told]
-        share[told] += weight
+    whole = np.array([np.isfinite(grid) for grid in maps])
+    share = np.tensordot(weights, whole, 1)
+    values = np.tensordot(weights, np.nan_to_num(maps), 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(share > 0, total / share, np.nan)
+        total = np.where(share > 0, values / share, np.nan)
+    # a place of which one sign alone tells is put on the scale of all signs together
+    complete = whole.all(axis=0) & (total > _HIGH)
+    for grid, told, weight in zip(maps, whole, weights, strict=True):
+        alone = told & (share == weight)
+        if alone.any() and complete.sum() >= 20 and len(maps) > 1:
+            scale = float(np.median(total[complete])) / max(float(np.median(grid[complete])), 1e-9)
+            total[alone] = grid[alone] * np.clip(scale, 0.5, 4.0)
+    return total
 
 
-def _standard(loads: LegLoads, sign: Floats, quiet: Flags) -> Floats:
+def _moves(loads: LegLoads, sign: Floats) -> bool:
+    """Whether a sign tells quiet cycles of most legs apart; a log of large steps may not hold a small rate."""
+    told = np.isfinite(sign)
+    low, middle = (_by_leg(loads, sign, told, percent) for percent in (_LOW, _LEVEL))
+    return float(np.mean(middle > low)) > 0.5
+
+
+def excess_mpa(loads: LegLoads, loaded: Flags) -> Floats:
+    """Free rise of each shear (rows) and support (columns) beyond that of the quiet cycles, MPa; NaN where not told."""
+    quiet = ~loaded[loads.shear, loads.support]
+    rest, middle, _ = _against_quiet(loads, loads.signs[0], quiet, grows=True)
+    return _grid(loads, rest - middle[loads.leg])
+
+
+def _standard(loads: LegLoads, sign: Floats, quiet: Flags, grows: bool) -> Floats:
     """A sign of every cycle against the quiet cycles of its leg, in their spread."""
-    base = quiet & np.isfinite(sign)
-    rest = sign - _by_leg(loads, sign, base, _LEVEL)[loads.leg]
-    rest = _of_length(loads, rest, base)
-    rest -= _drift(loads, rest, base)
-    low = _by_leg(loads, rest, base, _LOW)
-    middle = _by_leg(loads, rest, base, _LEVEL)
+    rest, middle, low = _against_quiet(loads, sign, quiet, grows)
     spread = middle - low
     usual = float(np.nanmedian(spread)) if np.isfinite(spread).any() else 1.0
     spread = np.clip(np.nan_to_num(spread, nan=usual), 0.5 * usual, None) + 1e-9
     result: Floats = np.clip((rest - middle[loads.leg]) / spread[loads.leg], _LOWEST, _HIGHEST)
     return result
+
+
+def _against_quiet(loads: LegLoads, sign: Floats, quiet: Flags, grows: bool) -> tuple[Floats, Floats, Floats]:
+    """A sign without what leg, length and time of the quiet cycles make of it; level and lower level of each leg."""
+    base = quiet & np.isfinite(sign)
+    rest = sign - _by_leg(loads, sign, base, _LEVEL)[loads.leg]
+    rest = _of_length(loads, rest, base, grows)
+    base &= np.isfinite(rest)
+    rest -= _drift(loads, rest, base)
+    return rest, _by_leg(loads, rest, base, _LEVEL), _by_leg(loads, rest, base, _LOW)
 
 
 def _by_leg(loads: LegLoads, values: Floats, chosen: Flags, percent: float) -> Floats:
@@ -159,7 +188,7 @@ def _percentile(group: Ints, values: Floats, groups: int, percent: float, least:
     return result
 
 
-def _of_length(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
+def _of_length(loads: LegLoads, rest: Floats, base: Flags, grows: bool) -> Floats:
     """Values against what cycles of their length usually show, in the usual spread of all.
 
     Medians and lower spreads over bins of the logarithm of the length, joined by straight lines: a cycle over an
@@ -183,7 +212,8 @@ def _of_length(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
     usual = float(np.percentile(rest[base], _LEVEL) - np.percentile(rest[base], _LOW))
     wider = np.maximum(np.interp(scale, place[known], spread) / max(usual, 1e-9), 1.0)
     result: Floats = (rest - np.interp(scale, place[known], middle[known])) / wider
-    return result
+    # what a cycle longer than those known may show can only be guessed: it says nothing by what grows with time
+    return np.where(scale > place[known].max() + _BEYOND, np.nan, result) if grows else result
 
 
 def _drift(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
@@ -196,6 +226,9 @@ def _drift(loads: LegLoads, rest: Floats, base: Flags) -> Floats:
     level = level.reshape(loads.legs, blocks)
     face = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in level.T])
     level = np.where(np.isfinite(level), level, face)
+    # the quiet load wanders within its own scatter: more is a break that fills most of a block
+    reach = _MOST_DRIFT * (_by_leg(loads, rest, base, _LEVEL) - _by_leg(loads, rest, base, _LOW))[:, None]
+    level = np.where(reach >= 0, np.clip(level, -reach, reach), level)
     if blocks == 1:
         return np.asarray(level[loads.leg, 0])
     centres = (edges[1:] + edges[:-1]) / 2

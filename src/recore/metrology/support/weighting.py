@@ -99,8 +99,12 @@ def weighting(
     of TWAP over setting, and the first loading rate; each against the quiet cycles of the same leg and of like length,
     in their spread. The setting pressure is no sign of load. Signs count by how far neighbours agree on them.
 
-    *Zone*: supports and shears whose mean lies above half the height of the zone (see `zones.find_zones`), at least two
-    shears and three supports, and too strong for chance. Intervals and edges are told within one shear and two supports.
+    *Zone*: supports and shears that are nearer to the height of the zone than to the quiet (see `zones.find_zones`), at
+    least three supports (five in a single shear), beyond the quiet shears of its own supports, and at least 4 % of the
+    yield pressure in free rise (10 % in a single shear).
+
+    *End of the record*: running cycles are not told; of a break that lasts to the end `to` is the last release that was
+    recorded, `whole` is false, and a flag says so.
 
     *Peak*: the highest mean of a zone's final pressures in one shear; severity by rule rows.
 
