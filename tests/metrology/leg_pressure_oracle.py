@@ -7,13 +7,18 @@ from itertools import pairwise
 import numpy as np
 
 
-def without_excursions(t, p, gap_s=300.0):
-    """Samples that are not far from both neighbours (3 MPa, half of the way back within 3 s)."""
+def without_excursions(t, p, gap_s=300.0, set_mpa=5.0):
+    """Samples that are not far from both neighbours (3 MPa, half of the way back within 3 s), nor alone above two
+    like ones of a set leg (15 s)."""
     kept = []
     for k in range(len(p)):
-        if kept and k + 1 < len(p) and t[k + 1] - t[k] <= 3 and t[k] - t[kept[-1]] <= gap_s:
-            away, back = p[k] - p[kept[-1]], p[k] - p[k + 1]
-            if abs(away) > 3 and abs(back) > 3 and away * back > 0 and 2 * abs(back) >= abs(away):
+        if kept and k + 1 < len(p) and t[k + 1] - t[k] <= 15 and t[k] - t[kept[-1]] <= gap_s:
+            before, after = p[kept[-1]], p[k + 1]
+            away, back = p[k] - before, p[k] - after
+            far = abs(away) > 3 and abs(back) > 3 and away * back > 0
+            if far and t[k + 1] - t[k] <= 3 and 2 * abs(back) >= abs(away):
+                continue
+            if far and away > 0 and min(before, after) >= set_mpa and round(abs(after - before), 9) <= 3:
                 continue
         kept.append(k)
     return t[kept], p[kept]
@@ -28,7 +33,7 @@ def equal_runs(t, p, at_least_s=300.0):
 
 def naive_cycles(t, p, set_mpa=5.0, release_mpa=3.0, yield_mpa=40.0, gap_s=300.0):
     """All columns of the complete cycles, and their yield events; t in s, p in MPa on a grid of 0.01 MPa."""
-    t, p = without_excursions(t, p, gap_s)
+    t, p = without_excursions(t, p, gap_s, set_mpa)
     rows, events = [], []
     k = 0
     ready = p[0] < set_mpa

@@ -237,6 +237,26 @@ class TestExcursions:
         assert support_cycles(log(p)).table.equals(support_cycles(log(clean, t)).table)
         assert support_cycles(log(p)).yields.num_rows == 0
 
+    @pytest.mark.parametrize("step", (2.0, 5.0, 10.0, 15.0))
+    def test_a_spike_in_a_slow_record(self, step):
+        p = [0, 2, *np.linspace(25, 32, 120), 1, 2]
+        t = step * np.arange(len(p))
+        (plain,) = rows(support_cycles(log(p, t)))
+        for at in (20, 64, 65 + 20, 121 - 1):
+            p[at] += 9.0
+        (row,) = rows(support_cycles(log(p, t)))
+        for name in ("start", "end", "setting_mpa", "final_mpa", "max_mpa", "yield_events"):
+            assert row[name] == plain[name], name
+        assert row["twap_mpa"] == pytest.approx(plain["twap_mpa"], abs=1e-6)
+        assert row["leak_mpa_per_min"] == pytest.approx(plain["leak_mpa_per_min"], abs=0.002)
+
+    def test_a_peak_that_a_valve_or_a_slower_record_may_show_counts(self):
+        p = [0, 2, 25, 30, 39.5, 34, 35, 36, 1, 2]
+        assert rows(support_cycles(log(p, 10.0 * np.arange(len(p)))))[0]["max_mpa"] == 39.5
+        p = [0, 2, 25, 30, 30, 39.5, 30, 31, 1, 2]
+        assert rows(support_cycles(log(p, 20.0 * np.arange(len(p)))))[0]["max_mpa"] == 39.5
+        assert rows(support_cycles(log(p, 10.0 * np.arange(len(p)))))[0]["max_mpa"] == 31
+
     def test_two_samples_or_a_slow_one_are_a_release(self):
         p = list(self.QUIET)
         p[300:302] = [0.0, 0.0]

@@ -159,8 +159,9 @@ def support_cycles(
     a value holds until the next telegram, and the TWAP is that of the steps.
 
     *Excursion*: a sample more than 3 MPa above or below both neighbours, from which the next one, within 3 s,
-    returns at least half of the way, counts in nothing: no leg is released, advanced and set in that time. A
-    sample of a record slower than that always counts. Pressures are taken in whole multiples of 10 Pa, so that
+    returns at least half of the way, counts in nothing: no leg is released, advanced and set in that time. Nor
+    does one that stands 3 MPa above two like neighbours of a set leg, if the next one comes within 15 s. Other
+    samples of a record slower than that always count. Pressures are taken in whole multiples of 10 Pa, so that
     single and double precision, and any way to cut a log, give the same cycles. Samples without a finite number
     are left out, repeated ones count once. Records of legs whose samples overlap or run backwards are sorted.
 

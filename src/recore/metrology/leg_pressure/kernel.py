@@ -39,6 +39,7 @@ from recore.metrology.leg_pressure.state import (
     RUN_US,
     SECOND,
     SET,
+    SPIKE_US,
     START,
     STATE,
     YIELD_BAND,
@@ -91,6 +92,11 @@ def returned(before, held, after):  # type: ignore[no-untyped-def]
     if held < before:
         return after - held > JUMP and 2 * (after - held) >= before - held
     return held - after > JUMP and 2 * (held - after) >= held - before
+
+
+def spiked(before, held, after, set_p):  # type: ignore[no-untyped-def]
+    """Whether a sample stands alone, far above its neighbours, which are alike and those of a set leg."""
+    return min(before, after) >= set_p and held - max(before, after) > JUMP and abs(after - before) <= JUMP
 
 
 def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits, law):  # type: ignore[no-untyped-def]
@@ -158,7 +164,9 @@ def advance(ts, p, tick, first, flush, state, rows, events, runs, count, limits,
             i += 1
             continue
         if held:
-            if step <= DROPOUT_US and returned(s.p_prev, s.p_held, x):
+            if (step <= DROPOUT_US and returned(s.p_prev, s.p_held, x)) or (
+                step <= SPIKE_US and spiked(s.p_prev, s.p_held, x, limits[0])
+            ):
                 s.dropouts += 1
             else:
                 take(s, c, s.t_held, s.p_held, limits, law, rows, events, runs, count)
@@ -221,7 +229,7 @@ def compiled() -> Callable[..., tuple[int, int]] | None:
         from numba.extending import overload, register_jitable
     except ImportError:
         return None
-    for part in (*steps.PARTS, *blocks.PARTS, *calms.PARTS, returned):
+    for part in (*steps.PARTS, *blocks.PARTS, *calms.PARTS, returned, spiked):
         register_jitable(part)
     # in the middle of the hot path, where handing arrays on costs as much as the sums
     for part in blocks.INLINED:

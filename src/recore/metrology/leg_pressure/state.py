@@ -43,6 +43,8 @@ RELEASE_HOLD_US = 3 * MINUTE
 # line; a roof does not give back 3 MPa in a sample, and no leg is released, advanced and set within that time
 JUMP = 3 * PER_MPA
 DROPOUT_US = 3 * SECOND
+# in a slower record one far above two like neighbours of a set leg: a valve that opens does not load the leg anew
+SPIKE_US = 15 * SECOND
 # a sensor that says exactly the same for this long is worth a look
 RUN_US = 5 * MINUTE
 
