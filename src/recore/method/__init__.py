@@ -57,6 +57,7 @@ __all__ = [
     "compare",
     "method",
     "said",
+    "silent",
 ]
 
 P = ParamSpec("P")
@@ -274,7 +275,7 @@ class Method(Generic[P, R]):
         model = self.parameters.model_validate(checked)
         keywords: dict[str, Any] = {name: getattr(model, PREFIX + name) for name in checked}
         for name, kind in self._handed.items():
-            keywords[name] = (executor or Inline()) if kind is Executor else (progress or _silent)
+            keywords[name] = (executor or Inline()) if kind is Executor else (progress or silent)
         result: Any = None
         refusals: tuple[Note, ...] = ()
         try:
@@ -403,8 +404,8 @@ def _named(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _silent(share: float, doing: str) -> None:
-    return None
+def silent(share: float, doing: str) -> None:
+    """Progress that nobody is told."""
 
 
 def _kind_name(kind: Any) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field
 from recore.errors import BadInput
 from recore.evidence import Table, Unread
 from recore.execute import Inline
-from recore.method import Artifact, Note, Progress, Tolerance, Unit, method
+from recore.method import Artifact, Note, Progress, Tolerance, Unit, method, silent
 from recore.metrology.leg_pressure import kernel
 from recore.metrology.leg_pressure.found import Log, ZeroLimits
 from recore.metrology.leg_pressure.log import read_log
@@ -24,10 +24,6 @@ from recore.quantity import Quantity
 
 _INLINE = Inline()
 _PLOTTED = 500
-
-
-def _silent(share: float, doing: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def support_cycles(
     rated_setting_mpa: Annotated[float | None, Unit("MPa"), Field(gt=0, le=200)] = None,
     unseen_releases: bool = True,
     executor: Executor = _INLINE,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> LegCycles:
     """Load cycles, yield events and leaks of hydraulic support legs.
 

@@ -16,8 +16,6 @@ from recore.metrology.support.zones import Zone, find_zones
 
 Floats = NDArray[np.float64]
 
-# free rise beyond that of quiet cycles, of the yield pressure: of a break, and of one that lasts a single shear
-LEAST_EXCESS, LEAST_ALONE = 0.04, 0.10
 ROUNDS = 3  # the quiet load is told again without the breaks that were found
 
 
@@ -31,8 +29,13 @@ class Breaks:
     loads: LegLoads
 
 
-def find_breaks(cycles: pa.Table, shears: Shears, yield_mpa: float) -> Breaks:
-    """Breaks in a table of leg cycles whose shears are known."""
+def find_breaks(
+    cycles: pa.Table, shears: Shears, yield_mpa: float, least_mpa: float, least_alone_mpa: float
+) -> Breaks:
+    """Breaks in a table of leg cycles whose shears are known.
+
+    least_mpa, least_alone_mpa : least free rise beyond that of quiet cycles, of a break and of one of a single shear
+    """
     loads = leg_loads(cycles, shears, yield_mpa)
     zones: tuple[Zone, ...] = ()
     load = np.full(loads.shape, np.nan)
@@ -45,7 +48,7 @@ def find_breaks(cycles: pa.Table, shears: Shears, yield_mpa: float) -> Breaks:
         again = tuple(
             zone
             for zone in find_zones(load)
-            if _excess(excess, zone) >= (LEAST_ALONE if zone.first == zone.last else LEAST_EXCESS) * yield_mpa
+            if _excess(excess, zone) >= (least_alone_mpa if zone.first == zone.last else least_mpa)
         )
         if again == zones:
             break

@@ -14,7 +14,7 @@ from pydantic import Field
 from recore.errors import BadInput
 from recore.evidence import Table, Unread
 from recore.execute import Inline
-from recore.method import Artifact, Note, Tolerance, Unit, method
+from recore.method import Artifact, Note, Progress, Tolerance, Unit, method, silent
 from recore.metrology.leg_pressure.cycles import LegCycles, support_cycles
 from recore.metrology.support import diagnose_face as face
 from recore.metrology.support import diagnose_legs as legs
@@ -81,6 +81,7 @@ def support_diagnose(
     gap_limit_s: Annotated[float, Unit("s"), Field(gt=0, le=86400)] = 300.0,
     rules: RuleSet | None = None,
     executor: Executor = _INLINE,
+    progress: Progress = silent,
 ) -> Diagnosis:
     """Faults of hydraulic supports: leaking legs, check and yield valves, sensors, supply, and roof load.
 
@@ -92,6 +93,7 @@ def support_diagnose(
     set_threshold_mpa, release_threshold_mpa, gap_limit_s : as in `support.cycles`
     rules : rule rows that say what a fault is; None takes the shipped ones
     executor : where the log is read; the finding does not depend on it
+    progress : told the share that is done, and what is being done
 
     Returns
     -------
@@ -145,6 +147,7 @@ def support_diagnose(
         "release_threshold_mpa": release_threshold_mpa,
         "gap_limit_s": gap_limit_s,
         "executor": executor,
+        "progress": progress,
     }
     book = Book.of(rules)
     params = {code: row for code in (*FAULTS, "search") if (row := book.params(code)) is not None}

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from recore.evidence import Table, Unread
 from recore.execute import Inline
-from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
+from recore.method import Artifact, Note, Progress, Refusal, Tolerance, Unit, method, silent
 from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.metrology.support.indicators import REASONS, Signs, share_over, signs
 from recore.metrology.support.shears import Shears, shears
@@ -68,6 +68,7 @@ def risk(
     as_of: Day | None = None,
     rules: RuleSet | None = None,
     executor: Executor = _INLINE,
+    progress: Progress = silent,
 ) -> Risk:
     """Cavity-risk index of each support and health index of its hydraulics, with reasons.
 
@@ -80,6 +81,7 @@ def risk(
     as_of : day on which the rule rows are read; None takes rows without an end
     rules : rule rows; None takes the shipped ones
     executor : where the log is read; the finding does not depend on it
+    progress : told the share that is done, and what is being done
 
     Returns
     -------
@@ -109,6 +111,7 @@ def risk(
         yield_mpa=yield_mpa,
         gap_limit_s=gap_limit_s,
         executor=executor,
+        progress=progress,
     )
     known = Known(shipped(_DOMAIN) if rules is None else rules, as_of if isinstance(as_of, date) else None)
     return assess(read.table, read.flags, known, yield_mpa, rated_setting_mpa)

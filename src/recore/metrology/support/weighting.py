@@ -13,7 +13,7 @@ from pydantic import Field
 
 from recore.evidence import Table, Unread
 from recore.execute import Inline
-from recore.method import Artifact, Note, Refusal, Tolerance, Unit, method
+from recore.method import Artifact, Note, Progress, Refusal, Tolerance, Unit, method, silent
 from recore.metrology.leg_pressure.cycles import support_cycles
 from recore.metrology.support.breaks import (
     Breaks,
@@ -74,6 +74,7 @@ def weighting(
     as_of: Day | None = None,
     rules: RuleSet | None = None,
     executor: Executor = _INLINE,
+    progress: Progress = silent,
 ) -> Weighting:
     """Periodic weighting of a longwall roof: breaks, the zones they load, interval and persistence.
 
@@ -86,6 +87,7 @@ def weighting(
     as_of : day on which the rule rows are read; None takes rows without an end
     rules : rule rows; None takes the shipped ones
     executor : where the log is read; the finding does not depend on it
+    progress : told the share that is done, and what is being done
 
     Returns
     -------
@@ -100,8 +102,8 @@ def weighting(
     in their spread. The setting pressure is no sign of load. Signs count by how far neighbours agree on them.
 
     *Zone*: supports and shears that are nearer to the height of the zone than to the quiet (see `zones.find_zones`), at
-    least three supports (five in a single shear), beyond the quiet shears of its own supports, and at least 4 % of the
-    yield pressure in free rise (10 % in a single shear).
+    least three supports (five in a single shear), beyond the quiet shears of its own supports, and higher in free rise
+    than the rule row wants.
 
     *End of the record*: running cycles are not told; of a break that lasts to the end `to` is the last release that was
     recorded, `whole` is false, and a flag says so.
@@ -130,6 +132,7 @@ def weighting(
         yield_mpa=yield_mpa,
         gap_limit_s=gap_limit_s,
         executor=executor,
+        progress=progress,
     )
     known = Known(shipped(DOMAIN) if rules is None else rules, as_of if isinstance(as_of, date) else None)
     return weigh(read.table, read.flags, known, web_m, yield_mpa, read.quality, set_threshold_mpa)
@@ -147,7 +150,7 @@ def weigh(
     """The finding from the table of leg cycles, and the data-quality report where there is one."""
     numbered = shears(cycles)
     _demand_enough(cycles, numbered, known)
-    found = find_breaks(cycles, numbered, yield_mpa)
+    found = find_breaks(cycles, numbered, yield_mpa, *(share * yield_mpa for share in _least_rise(known)))
     zones = found.zones
     last = numbered.table.num_rows - 1
     whole = [zone.first > 0 and zone.last < last for zone in zones]
@@ -193,6 +196,14 @@ def weigh(
         _drawn=found,
         _rules=tuple(known.used.values()),
     )
+
+
+def _least_rise(known: Known) -> tuple[float, float]:
+    """Least free rise of a break and of one of a single shear, of the yield pressure."""
+    row = known.about(DOMAIN, "weighting:rise", {"method": "support.weighting"})
+    if row is None:
+        raise Refusal("rule-row-missing", "no row in force says how far a break rises above the quiet")
+    return float(row.params["excess"]), float(row.params["excess_alone"])
 
 
 def _demand_enough(cycles: pa.Table, numbered: Shears, known: Known) -> None:
