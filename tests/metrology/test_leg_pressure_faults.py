@@ -605,6 +605,31 @@ class TestZero:
         assert [(z.first, z.offset) for z in zeros] == [(0, 0.0), (23_456 * S, 4.0)]
         assert (zero.zeroed(ts, p, zeros) <= 30.0).all()
 
+    @pytest.mark.parametrize(("step", "offset"), [(10, 5.2), (10, 2.5), (20, 3.5)])
+    def test_released_legs_of_a_slow_record_stand_at_many_pressures(self, step, offset):
+        rng = np.random.default_rng(step)
+        ts = np.arange(60_000) // step * step * S
+        ts = np.unique(ts)
+        second = ts // S
+        p = 30.0 + rng.normal(0.0, 0.15, len(ts))
+        low = second % 1500 < 2 * step
+        p[low] = np.repeat(rng.uniform(0.4, 2.0, len(ts)), 2)[: int(low.sum())]
+        off = (second >= 20_000) & (second < 45_000)
+        p[off] += offset
+        zeros = [one for one in zero.offsets(ts, p, zero.Reference(1.1, 0.8)) if one.offset]
+        assert len(zeros) == 1
+        assert zeros[0].offset == pytest.approx(offset, abs=0.8)
+        # a rare sample seldom shows the floor itself: that is told from several releases
+        assert abs(zeros[0].first / S - 20_000) <= 6000
+        assert abs(zeros[0].last / S - 45_000) <= 6000
+
+    def test_a_leg_that_leaks_between_few_releases_is_not_off(self):
+        ts = np.arange(0, 40_000, 30) * S
+        second = ts // S
+        p = 30.0 - 24.0 * np.clip((second % 2000) / 1990, 0.0, 1.0)  # down to 6 MPa before it is set anew
+        p[(second % 6000) < 30] = 1.0  # one release in three has a sample
+        assert not any(one.offset for one in zero.offsets(ts, p, zero.Reference(1.1, 0.8)))
+
 
 class TestStuck:
     """A transducer that shows one value while the other leg of the support is let go and set again."""
