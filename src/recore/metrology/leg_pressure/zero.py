@@ -158,7 +158,7 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
         error = 3 * float(values.std()) / np.sqrt(len(values)) if len(values) >= RELEASES else 0.0
         if abs(offset) <= max(normal.least, error):
             offset = 0.0
-        if offset > 0 and _lower(ts, p, found, first, last, normal.level + offset / 2):
+        if offset > 0 and _lower(ts, p, found, first, last, normal.level + offset / 3):
             offset = 0.0
         end = int(ts[-1]) + 1
         if number + 1 < len(stretches):
@@ -172,7 +172,7 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
 def _lower(ts: Times, p: Pressures, found: Floors, first: int, last: int, floor: float) -> bool:
     """Whether a leg that seems to be released at some pressure also stands far lower: then it had only leaked to that.
 
-    Released legs do not all stand at one pressure: lower by half of the offset is far. One such sample in so many releases may be a fault of the record.
+    Released legs do not all stand at one pressure: far is below a third of the offset. One such sample in so many releases may be a fault of the record.
     """
     if np.count_nonzero(found.p[first:last] < floor) > (last - first) // 5:
         return True
