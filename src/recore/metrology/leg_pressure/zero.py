@@ -172,7 +172,8 @@ def offsets(ts: Times, p: Pressures, normal: Reference) -> list[Zero]:
 def _lower(ts: Times, p: Pressures, found: Floors, first: int, last: int, floor: float) -> bool:
     """Whether a leg that seems to be released at some pressure also stands far lower: then it had only leaked to that.
 
-    Released legs do not all stand at one pressure: far is below a third of the offset. One such sample in so many releases may be a fault of the record.
+    Released legs do not all stand at one pressure: far is below a third of the offset. One such sample in so
+    many releases may be a fault of the record.
     """
     if np.count_nonzero(found.p[first:last] < floor) > (last - first) // 5:
         return True
