@@ -89,17 +89,21 @@ def test_the_way_without_javascript(opened: Opener) -> None:
 
 
 def test_dark_is_dark_by_the_device_and_by_choice(opened: Opener) -> None:
-    ground = "getComputedStyle(document.querySelector('.sheet')).backgroundColor"
+    def grounded(page: Any, colour: str) -> None:
+        """The ground comes to be of a colour: a click may be loading the page anew."""
+        sheet = "document.querySelector('.sheet')"
+        page.wait_for_function(f"{sheet} && getComputedStyle({sheet}).backgroundColor === '{colour}'")
+
     light = opened("/", color_scheme="light")
-    assert light.evaluate(ground) == "rgb(250, 248, 241)"
+    grounded(light, "rgb(250, 248, 241)")
     light.click("text=Blueprint")
-    assert light.evaluate(ground) == "rgb(16, 32, 42)"
+    grounded(light, "rgb(16, 32, 42)")
     light.goto("/methods")
-    assert light.evaluate(ground) == "rgb(16, 32, 42)"
+    grounded(light, "rgb(16, 32, 42)")
     dark = opened("/", color_scheme="dark")
-    assert dark.evaluate(ground) == "rgb(16, 32, 42)"
+    grounded(dark, "rgb(16, 32, 42)")
     dark.click("text=Paper")
-    assert dark.evaluate(ground) == "rgb(250, 248, 241)"
+    grounded(dark, "rgb(250, 248, 241)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
