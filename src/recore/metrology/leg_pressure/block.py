@@ -322,7 +322,6 @@ def take_block(s, c, ts, p, tick, i, steady, limits, law):
     return j, steady
 
 
-# what the compiler must know besides `take_block`, and what it does in its own way
+# what the compiler must know besides `take_block`
 PARTS = (longer, take_block)
 INLINED = (equal_values, final_of_block)
-OWN = ((summary, summary_loop), (weights, weights_loop), (fixed_rate, steady_loop))

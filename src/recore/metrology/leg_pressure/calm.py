@@ -120,7 +120,9 @@ def take_calm(s, c, ts, p, tick, i, steady, limits, law):
     if s.phase < SET or s.seeking == 1 or s.bin_k < QUIET_BIN or i + _LOOK[0] > steady:
         return i
     step = (ts[i + 1] - ts[i]) * tick
-    if ts[i] * tick - s.t_prev != step or step > min(gap_us, _LONGEST_STEP) or BIN_US // step >= _MOST_OF_BIN:
+    if step <= 0 or ts[i] * tick - s.t_prev != step or step > min(gap_us, _LONGEST_STEP):
+        return i
+    if BIN_US // step >= _MOST_OF_BIN:
         return i
     look = min(_LOOK[1], RUN_US // step // 2)
     if look < _LOOK[0] or (s.leading == 0 and s.t_prev - s.run_from >= RUN_US - look * step):
@@ -169,6 +171,5 @@ def take_calm(s, c, ts, p, tick, i, steady, limits, law):
     return j
 
 
-# what the compiler must know besides `take_calm`, and what it does in its own way
+# what the compiler must know besides `take_calm`
 PARTS = (nothing_until, take_calm)
-OWN = ((bounds, bounds_loop), (sums, sums_loop))
